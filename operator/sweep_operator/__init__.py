@@ -1,0 +1,1 @@
+"""Hyperparameter sweeps as Kubernetes resources, run as Jobs by a kopf operator."""

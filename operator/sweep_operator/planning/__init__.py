@@ -1,0 +1,1 @@
+"""Facts in, decisions out: the rules of a sweep's life, with no I/O, no clock and no kopf."""

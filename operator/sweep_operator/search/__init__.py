@@ -1,0 +1,18 @@
+"""Methods of search: from a space, a seed and a run's number to that run's parameters."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sweep_operator.search.grid import Grid
+from sweep_operator.search.method import SearchMethod
+from sweep_operator.search.random import Random
+from sweep_operator.search.seed import seed_of
+from sweep_operator.search.space import Space, SpaceError
+
+__all__ = ["METHODS", "SearchMethod", "Space", "SpaceError", "seed_of"]
+
+METHODS: Final[Mapping[str, SearchMethod]] = {
+    "grid": Grid(),
+    "random": Random(),
+}
+"""By the name that spec.method has for it. A new method is a file here and a line above."""

@@ -1,0 +1,60 @@
+"""What a method of search is: a function of the space, the seed, the number and what is known.
+
+It has no memory: called again with the same arguments, in another process or after a restart, it
+suggests the same parameters. It knows nothing of Kubernetes, time or files.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from sweep_operator.search.space import Space
+
+Parameters = Mapping[str, JsonValue]
+"""One run's parameters, nested as the program gets them. Shared with the space: never changed."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A run that ended: what it was given and how good that was.
+
+    `value` is the metric's, None if the run reported none; `failed` is the program's own fault.
+    """
+
+    number: int
+    parameters: Parameters
+    value: float | None
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A run that was suggested and hasn't ended."""
+
+    number: int
+    parameters: Parameters
+
+
+class SearchMethod(Protocol):
+    """One way to search a space."""
+
+    def size(self, space: Space) -> int | None:
+        """How many runs there can be; None for no limit.
+
+        SpaceError where this method can't search the space, so this is the check too.
+        """
+
+    def suggest(
+        self,
+        space: Space,
+        seed: int,
+        number: int,
+        observations: Sequence[Observation],
+        pending: Sequence[Pending],
+    ) -> Parameters | None:
+        """The parameters of run `number` (from 1), or None when the space is exhausted.
+
+        SpaceError as for `size`.
+        """

@@ -1,0 +1,154 @@
+"""What a program finds around it."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from sweep_operator.planning.environment import (
+    MAX_PARAMETERS_BYTES,
+    ParametersTooLargeError,
+    Surroundings,
+    escape,
+    parameters_text,
+    surroundings,
+)
+
+PARAMETERS: dict[str, Any] = {"lr": 1e-05, "optimizer": {"name": "adam"}, "note": "$(HOME) $$ 🚀"}
+
+
+def around(*, attempt: int = 1, parameters: Mapping[str, Any] = PARAMETERS) -> Surroundings:
+    return surroundings(
+        sweep="digits",
+        namespace="team-a",
+        run="digits-3",
+        number=3,
+        attempt=attempt,
+        parameters=parameters,
+    )
+
+
+def variables(found: Surroundings) -> dict[str, str]:
+    return {entry["name"]: entry["value"] for entry in found.env}
+
+
+def files(found: Surroundings) -> dict[str, str]:
+    """What the kubelet puts under the mount, by path."""
+    (volume,) = found.volumes
+    (mount,) = found.mounts
+    assert volume["name"] == mount["name"]
+    return {
+        f"{mount['mountPath']}/{item['path']}": next(
+            value
+            for name, value in found.annotations.items()
+            if item["fieldRef"]["fieldPath"] == f"metadata.annotations['{name}']"
+        )
+        for item in volume["downwardAPI"]["items"]
+    }
+
+
+def test_the_program_learns_which_run_and_attempt_it_is() -> None:
+    found = variables(around(attempt=2))
+
+    assert {name: found[name] for name in found if name.startswith("SWEEP_")} == {
+        "SWEEP_NAME": "digits",
+        "SWEEP_NAMESPACE": "team-a",
+        "SWEEP_RUN_ID": "digits-3",
+        "SWEEP_RUN_NUMBER": "3",
+        "SWEEP_ATTEMPT": "2",
+        "SWEEP_PARAMETERS": found["SWEEP_PARAMETERS"],
+    }
+    assert all(type(value) is str for value in found.values())
+
+
+def test_sweep_parameters_is_json_that_the_kubelet_leaves_as_it_is(
+    kubelet: Callable[[str, Mapping[str, str]], str],
+) -> None:
+    written = variables(around())["SWEEP_PARAMETERS"]
+
+    assert json.loads(kubelet(written, {"HOME": "/root"})) == PARAMETERS
+
+
+@pytest.mark.parametrize("path", ["/etc/sweep/parameters.yaml", "/etc/sweep/parameters.json"])
+def test_the_parameters_are_a_file_that_is_yaml_and_json(path: str) -> None:
+    text = files(around())[path]
+
+    assert json.loads(text) == PARAMETERS
+    assert yaml.safe_load(text) == PARAMETERS
+
+
+def test_wandb_finds_its_own_shape_where_it_looks() -> None:
+    found = around()
+
+    text = files(found)[variables(found)["WANDB_SWEEP_PARAM_PATH"]]
+
+    assert yaml.safe_load(text) == {
+        "wandb_version": 1,
+        "lr": {"value": 1e-05},
+        "optimizer": {"value": {"name": "adam"}},
+        "note": {"value": PARAMETERS["note"]},
+    }
+
+
+def test_wandb_runs_of_a_sweep_are_one_group_and_attempts_are_one_run() -> None:
+    first, second = variables(around(attempt=1)), variables(around(attempt=2))
+
+    assert (first["WANDB_RUN_ID"], first["WANDB_RUN_GROUP"]) == ("digits-3", "digits")
+    assert second["WANDB_RUN_ID"] == first["WANDB_RUN_ID"]
+    assert "WANDB_RESUME" not in first
+    assert second["WANDB_RESUME"] == "allow"
+    assert "WANDB_SWEEP_ID" not in second
+
+
+def test_parameters_of_64_kib_fit_and_one_byte_more_does_not() -> None:
+    empty = len(parameters_text({"x": ""}))
+    fits = {"x": "a" * (MAX_PARAMETERS_BYTES - empty)}
+    assert len(around(parameters=fits).annotations) == 2
+
+    with pytest.raises(ParametersTooLargeError, match=r"65537 bytes.*at most 65536"):
+        around(parameters={"x": fits["x"] + "a"})
+
+
+def test_the_limit_counts_bytes_not_characters() -> None:
+    with pytest.raises(ParametersTooLargeError):
+        parameters_text({"x": "ü" * (MAX_PARAMETERS_BYTES // 2)})
+
+
+def test_the_annotations_of_the_largest_parameters_leave_room_for_the_templates_own() -> None:
+    many = {f"p{number:02d}": "a" * 1_000 for number in range(64)}
+
+    annotations = around(parameters=many).annotations
+
+    assert sum(len(name) + len(text) for name, text in annotations.items()) < 160 * 1024
+
+
+def test_ours_come_first_so_that_the_templates_own_may_refer_to_them() -> None:
+    own = [{"name": "OUT", "value": "/data/$(SWEEP_RUN_ID)"}]
+
+    merged = around().merged_env(own)
+
+    assert merged == [*around().env, *own]
+
+
+def test_sweep_variables_are_ours_and_wandb_variables_the_templates() -> None:
+    own: list[dict[str, Any]] = [
+        {"name": "SWEEP_RUN_ID", "value": "mine"},
+        {"name": "WANDB_RUN_GROUP", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+    ]
+
+    merged = around().merged_env(own)
+
+    names = [entry["name"] for entry in merged]
+    assert len(names) == len(set(names))
+    by_name = {entry["name"]: entry for entry in merged}
+    assert by_name["SWEEP_RUN_ID"]["value"] == "digits-3"
+    assert by_name["WANDB_RUN_GROUP"] == own[1]
+
+
+@pytest.mark.parametrize("text", ["$(X)", "$$(X)", "$$$(X)", "a$", "$$", "${X}", "$", "$($(X))"])
+def test_the_kubelet_gives_escaped_text_back_unchanged(
+    text: str, kubelet: Callable[[str, Mapping[str, str]], str]
+) -> None:
+    assert kubelet(escape(text), {"X": "leaked"}) == text
