@@ -1,0 +1,162 @@
+"""One small client of the API server: plain JSON in and out over one session.
+
+The kubernetes package gives configuration and authentication; its model objects stay out of the hot
+path, where they cost more than all else the operator does (docs/adr/0003).
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+
+Json = Mapping[str, Any]
+
+REQUEST_TIMEOUT = 20.0
+"""Seconds for a request that isn't a watch."""
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+
+
+class ApiError(Exception):
+    """The API server refused a request, or no answer came (code 0)."""
+
+    def __init__(self, code: int, reason: str, message: str) -> None:
+        super().__init__(f"{code} {reason}: {message}")
+        self.code = code
+        self.reason = reason
+        self.message = message
+
+
+class Api:
+    """Requests to one API server.
+
+    Use as an async context manager. Every method raises ApiError for an answer of 400 or more and
+    for no answer at all; a write without an answer may have taken effect.
+    """
+
+    def __init__(self, configuration: Configuration, connections: int = 64) -> None:
+        self._configuration = configuration
+        self._host = configuration.host.rstrip("/")
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        tls = RESTClientObject(self._configuration).ssl_context
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=tls, limit=self._connections, keepalive_timeout=60),
+            headers={"User-Agent": "sweep-operator", "Accept": "application/json"},
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, path: str, **params: str) -> dict[str, Any]:
+        """Read one object, or a list."""
+        return await self._request("GET", path, params=params)
+
+    async def create(self, path: str, body: Json) -> dict[str, Any]:
+        """Create an object in the collection at `path`."""
+        return await self._request("POST", path, body)
+
+    async def replace(self, path: str, body: Json) -> dict[str, Any]:
+        """Write an object as a whole; with a resourceVersion only if it is still that one."""
+        return await self._request("PUT", path, body)
+
+    async def patch(self, path: str, body: Json) -> dict[str, Any]:
+        """Merge `body` into an object; with a resourceVersion only if it is still that one."""
+        return await self._request("PATCH", path, body, content_type=MERGE_PATCH)
+
+    async def replace_in(self, path: str, field: str, value: Json, uid: str) -> dict[str, Any]:
+        """Replace one field of an object as a whole; ApiError 422 where its uid is another."""
+        operations: list[Json] = [
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": field, "value": value},
+        ]
+        return await self._request("PATCH", path, operations, content_type=JSON_PATCH)
+
+    async def delete(self, path: str, options: Json) -> dict[str, Any]:
+        """Delete an object, or, by a collection's path, all of it that `options` select."""
+        return await self._request("DELETE", path, options)
+
+    async def watch(self, path: str, **params: str) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield watch events until the server ends the watch."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=None)
+        try:
+            async with self._open().get(
+                self._host + path,
+                params={"watch": "true", **params},
+                headers=await self._authorization(),
+                timeout=timeout,
+            ) as response:
+                if response.status >= 400:
+                    raise _error(response.status, await response.read())
+                buffer = b""
+                async for chunk in response.content.iter_any():
+                    *lines, buffer = (buffer + chunk).split(b"\n")
+                    for line in lines:
+                        if line:
+                            yield json.loads(line)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiError(0, "NoAnswer", _words(error)) from error
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        body: Json | Sequence[Json] | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        headers = await self._authorization()
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["Content-Type"] = content_type
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT):
+                async with self._open().request(
+                    method, self._host + path, data=data, params=params, headers=headers
+                ) as response:
+                    answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiError(0, "NoAnswer", _words(error)) from error
+        if response.status >= 400:
+            raise _error(response.status, answer)
+        found: dict[str, Any] = json.loads(answer)
+        return found
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("Api is used outside its context")
+        return self._session
+
+    async def _authorization(self) -> dict[str, str]:
+        # Asked for at each request: the kubernetes package reads a rotated token again by itself.
+        settings: Mapping[str, Any] = await self._configuration.auth_settings()
+        return {entry["key"]: entry["value"] for entry in settings.values() if entry["value"]}
+
+
+def _error(code: int, answer: bytes) -> ApiError:
+    try:
+        status = json.loads(answer)
+        return ApiError(code, status.get("reason", ""), status.get("message", ""))
+    except (ValueError, AttributeError):
+        return ApiError(code, "", answer[:500].decode(errors="replace"))
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__

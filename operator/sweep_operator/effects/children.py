@@ -1,0 +1,125 @@
+"""Reading and writing a sweep's SweepRuns, Jobs and pods, each answer taken into the cache at once.
+
+A creation is done at most once by name: an object that is there already under the Sweep's uid is
+the one that was to be made; under another uid it is in the way.
+"""
+
+from typing import Any
+
+from sweep_operator.api.names import job_name, run_name
+from sweep_operator.effects import paths
+from sweep_operator.effects.api import Api, ApiError, Json
+from sweep_operator.effects.cache import Cache, Sink
+from sweep_operator.effects.observe import sweep_uid
+from sweep_operator.planning.facts import JobFacts, RunFacts
+from sweep_operator.planning.sweep import Intent
+
+
+class InTheWayError(Exception):
+    """An object with the name of a child belongs to somebody else."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} {name}")
+        self.kind = kind
+        self.name = name
+
+
+class Children:
+    """The API server's side of the runs."""
+
+    def __init__(self, api: Api, cache: Cache) -> None:
+        self._api = api
+        self._cache = cache
+
+    async def create_run(self, intent: Intent, record: Json) -> dict[str, Any]:
+        """Create a SweepRun; return it as stored, be it by an earlier try."""
+        return await self._create(
+            intent, paths.sweepruns(intent.namespace), record, self._cache.runs
+        )
+
+    async def create_job(self, intent: Intent, job: Json) -> None:
+        """Create a Job."""
+        await self._create(intent, paths.jobs(intent.namespace), job, self._cache.jobs)
+
+    async def read_run(self, intent: Intent, number: int) -> dict[str, Any] | None:
+        """Read a SweepRun as stored now; None where it is gone or somebody else's."""
+        name = run_name(intent.name, number)
+        return await self._read(
+            intent, paths.sweepruns(intent.namespace, name), name, self._cache.runs
+        )
+
+    async def read_job(self, intent: Intent, number: int, attempt: int) -> dict[str, Any] | None:
+        """Read a Job as it is now; None where it is gone or somebody else's."""
+        name = job_name(intent.name, number, attempt)
+        return await self._read(intent, paths.jobs(intent.namespace, name), name, self._cache.jobs)
+
+    async def read_pods(self, intent: Intent, job: JobFacts) -> bool:
+        """Read a Job's pods as they are now; tell whether there are any."""
+        found = await self._api.get(
+            paths.pods(intent.namespace),
+            labelSelector=f"batch.kubernetes.io/controller-uid={job.uid}",
+        )
+        for pod in found["items"]:
+            self._cache.pods.answer(pod)
+        return bool(found["items"])
+
+    async def why_no_pod(self, intent: Intent, job: JobFacts) -> str:
+        """What the Job controller last said of a pod that it couldn't create; empty for nothing."""
+        found = await self._api.get(
+            paths.core_events(intent.namespace),
+            fieldSelector=f"involvedObject.uid={job.uid},reason=FailedCreate",
+        )
+        events = sorted(found["items"], key=lambda event: event.get("lastTimestamp") or "")
+        return events[-1].get("message", "") if events else ""
+
+    async def write_run_status(self, intent: Intent, run: RunFacts, status: Json) -> None:
+        """Merge into a SweepRun's status; ApiError 409 where the record isn't as it was known."""
+        path = paths.sweepruns(intent.namespace, run_name(intent.name, run.number)) + "/status"
+        version = {"resourceVersion": str(run.resource_version)}
+        patch = {"metadata": version, "status": status}
+        self._cache.runs.answer(await self._api.patch(path, patch))
+
+    async def delete_job(self, intent: Intent, job: JobFacts) -> None:
+        """Delete a Job and its pods; one that is gone is deleted."""
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": job.uid},
+        }
+        try:
+            await self._api.delete(paths.jobs(intent.namespace, job.name), options)
+        except ApiError as error:
+            if error.code not in (404, 409):  # gone, or another of the same name
+                raise
+
+    async def _create(
+        self, intent: Intent, collection: str, thing: Json, sink: Sink
+    ) -> dict[str, Any]:
+        try:
+            made = await self._api.create(collection, thing)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            name = thing["metadata"]["name"]
+            found = await self._read(intent, f"{collection}/{name}", name, sink)
+            if found is None:
+                raise InTheWayError(thing["kind"], name) from error
+            return found
+        sink.answer(made)
+        return made
+
+    async def _read(
+        self, intent: Intent, path: str, name: str, sink: Sink
+    ) -> dict[str, Any] | None:
+        try:
+            found = await self._api.get(path)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            sink.drop({"metadata": {"namespace": intent.namespace, "name": name}})
+            return None
+        if sweep_uid(found) != intent.uid:
+            return None
+        sink.answer(found)
+        return found

@@ -1,0 +1,140 @@
+"""Reading facts out of the API server's objects: the only place that knows where they stand."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sweep_operator.api.names import LABEL_ATTEMPT, LABEL_RUN_NUMBER, LABEL_SWEEP_UID
+from sweep_operator.api.run import RunPhase
+from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts, Trouble
+from sweep_operator.planning.job import DEFAULT_CONTAINER
+from sweep_operator.planning.record import compact
+from sweep_operator.planning.times import seconds
+
+Json = Mapping[str, Any]
+
+STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
+"""Reasons of a waiting container that isn't in trouble."""
+
+SAME_TROUBLE = {"ErrImagePull": "ImagePullBackOff"}
+"""The kubelet swings between the two at each try; that is no news."""
+
+
+def time_of(text: str | None) -> float | None:
+    """Read a time that may be absent, as seconds since the epoch."""
+    return None if text is None else seconds(text)
+
+
+def sweep_uid(thing: Json) -> str | None:
+    """The uid of the Sweep that a run, a Job or a pod belongs to."""
+    uid: str | None = thing["metadata"].get("labels", {}).get(LABEL_SWEEP_UID)
+    return uid
+
+
+def resource_version(thing: Json) -> int:
+    """Versions of one resource are ordered; 0 where a hand-made object has none."""
+    return int(thing["metadata"].get("resourceVersion") or 0)
+
+
+def run_facts(record: Json) -> RunFacts:
+    """Read a SweepRun."""
+    metadata, spec, status = record["metadata"], record["spec"], record.get("status") or {}
+    attempts: Sequence[Json] = status.get("attempts") or ()
+    last = attempts[-1] if attempts else {}
+    phase = RunPhase(status.get("phase", RunPhase.PENDING.value))
+    crashes = 0
+    for attempt in reversed(attempts):
+        if attempt.get("outcome") != RunPhase.CRASHED.value:
+            break
+        crashes += 1
+    return RunFacts(
+        number=spec["number"],
+        uid=metadata["uid"],
+        resource_version=resource_version(record),
+        phase=phase,
+        reason=status.get("reason") or "",
+        message=(status.get("message") or "") if phase is RunPhase.PENDING else "",
+        attempt=last.get("number", 0),
+        attempt_open=bool(last) and "outcome" not in last,
+        attempt_ended=time_of(last.get("finished")),
+        crashes=crashes,
+        value=status.get("value"),
+        parameters=compact(spec["parameters"]),
+    )
+
+
+def job_facts(job: Json) -> JobFacts:
+    """Read a Job that carries our labels."""
+    metadata, spec, status = job["metadata"], job["spec"], job.get("status") or {}
+    labels = metadata["labels"]
+    return JobFacts(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=resource_version(job),
+        number=int(labels[LABEL_RUN_NUMBER]),
+        attempt=int(labels[LABEL_ATTEMPT]),
+        created=time_of(metadata["creationTimestamp"]) or 0.0,
+        end=_job_end(status),
+        has_pods=bool(status.get("active") or status.get("terminating")),
+        suspended=bool(spec.get("suspend")),
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def _job_end(status: Json) -> JobEnd | None:
+    for condition in status.get("conditions") or ():
+        if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+            return JobEnd(
+                complete=condition["type"] == "Complete",
+                reason=condition.get("reason", ""),
+                message=condition.get("message", ""),
+                time=time_of(condition.get("lastTransitionTime")) or 0.0,
+            )
+    return None
+
+
+def pod_facts(pod: Json) -> PodFacts:
+    """Read a pod of one of our Jobs."""
+    metadata, spec, status = pod["metadata"], pod["spec"], pod.get("status") or {}
+    main = metadata.get("annotations", {}).get(DEFAULT_CONTAINER) or spec["containers"][0]["name"]
+    state: Json = {}
+    for container in status.get("containerStatuses") or ():
+        if container["name"] == main:
+            state = container.get("state") or {}
+    terminated = state.get("terminated") or {}
+    # A container the runtime has lost is reported as terminated without ever having run.
+    ran = state.get("running") or (terminated if terminated.get("startedAt") else {})
+    terminal = status.get("phase") in ("Succeeded", "Failed")
+    created = time_of(metadata["creationTimestamp"]) or 0.0
+    return PodFacts(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        job=metadata["labels"].get("batch.kubernetes.io/job-name", ""),
+        created=created,
+        node=spec.get("nodeName", ""),
+        started=time_of(ran.get("startedAt")),
+        finished=time_of(terminated.get("finishedAt")),
+        exit_code=terminated.get("exitCode"),
+        termination_message=terminated.get("message", ""),
+        trouble=None if ran or terminal else _trouble(status, created),
+        terminal=terminal,
+    )
+
+
+def _trouble(status: Json, created: float) -> Trouble | None:
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            since = time_of(condition.get("lastTransitionTime")) or created
+            return Trouble(
+                condition.get("reason", "Unschedulable"), condition.get("message", ""), since
+            )
+    containers = [
+        *(status.get("initContainerStatuses") or ()),
+        *(status.get("containerStatuses") or ()),
+    ]
+    for container in containers:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        reason = waiting.get("reason", "")
+        if reason not in STARTING:
+            told = f"container {container['name']}: {waiting.get('message', '')}"
+            return Trouble(SAME_TROUBLE.get(reason, reason), told, created)
+    return None

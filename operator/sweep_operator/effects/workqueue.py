@@ -1,0 +1,97 @@
+"""A queue of keys to work on: each key once, one worker a key, fair between namespaces.
+
+A key added while it is worked on is worked on again afterwards, never at the same time: the rules
+of client-go's workqueue.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from typing import NamedTuple
+
+FIRST_BACKOFF = 0.1
+LONGEST_BACKOFF = 60.0
+
+
+class Key(NamedTuple):
+    """A Sweep to look at."""
+
+    namespace: str
+    uid: str
+
+
+class WorkQueue:
+    """Keys to work on, first come first served within a namespace, the namespaces in turn."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, deque[Key]] = OrderedDict()
+        self._dirty: set[Key] = set()
+        self._processing: set[Key] = set()
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._failures: dict[Key, int] = {}
+        self._available = asyncio.Semaphore(0)
+
+    def add(self, key: Key) -> None:
+        """Have a key worked on as soon as a worker is free."""
+        if key in self._dirty:
+            return
+        self._dirty.add(key)
+        if key not in self._processing:
+            self._enqueue(key)
+
+    def add_after(self, key: Key, delay: float) -> None:
+        """Have a key worked on in `delay` seconds; the soonest of several such wishes counts."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + max(delay, 0.0)
+        timer = self._timers.get(key)
+        if timer is not None:
+            if timer.when() <= due:
+                return
+            timer.cancel()
+        self._timers[key] = loop.call_at(due, self._ring, key)
+
+    async def take(self) -> Key:
+        """Wait for a key. `done` is to be called with it afterwards, whatever happened."""
+        await self._available.acquire()
+        namespace, keys = self._waiting.popitem(last=False)
+        key = keys.popleft()
+        if keys:
+            self._waiting[namespace] = keys  # to the end: the other namespaces come first
+        self._dirty.discard(key)
+        self._processing.add(key)
+        return key
+
+    def done(self, key: Key) -> None:
+        """Give a key back."""
+        self._processing.discard(key)
+        if key in self._dirty:
+            self._enqueue(key)
+
+    def succeeded(self, key: Key) -> None:
+        """Forget a key's failures."""
+        self._failures.pop(key, None)
+
+    def failed(self, key: Key) -> float:
+        """Have a key worked on again after a while, each time a longer one; tell its seconds."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay = min(FIRST_BACKOFF * 2.0 ** min(failures, 16), LONGEST_BACKOFF)
+        self.add_after(key, delay)
+        return delay
+
+    def forget(self, key: Key) -> None:
+        """Drop all that is known of a key that won't come again."""
+        self._failures.pop(key, None)
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+    def __len__(self) -> int:
+        return sum(len(keys) for keys in self._waiting.values())
+
+    def _ring(self, key: Key) -> None:
+        self._timers.pop(key, None)
+        self.add(key)
+
+    def _enqueue(self, key: Key) -> None:
+        self._waiting.setdefault(key.namespace, deque()).append(key)
+        self._available.release()

@@ -1,0 +1,1 @@
+"""kopf's side of the operator: startup, login, probes, and Sweep events into the work queue."""

@@ -1,0 +1,108 @@
+"""The operator's process: kopf as the shell around the controller."""
+
+import argparse
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+
+import kopf
+from aiohttp import web
+from kubernetes.aio.client import Configuration
+
+from sweep_operator.api.names import GROUP, VERSION
+from sweep_operator.effects.api import Api
+from sweep_operator.handlers.connection import configuration, kopf_connection
+from sweep_operator.handlers.controller import Controller, Identity
+from sweep_operator.handlers.probes import probes
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Run the operator until it is told to end, or loses the leadership."""
+    parser = argparse.ArgumentParser(prog="sweep-operator", description=main.__doc__)
+    parser.add_argument("--kubeconfig", help="a file; without it the pod's service account")
+    parser.add_argument("--namespace", help="of the Lease; default: POD_NAMESPACE or default")
+    parser.add_argument("--health-port", type=int, default=8080, help="0 for no probes")
+    options = parser.parse_args()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    asyncio.run(run(options.kubeconfig, options.namespace, options.health_port))
+
+
+async def run(kubeconfig: str | None, namespace: str | None, health_port: int) -> None:
+    """Run the operator in this event loop.
+
+    Args:
+        kubeconfig: a file; None for the pod's service account.
+        namespace: of the Lease; None for the pod's own.
+        health_port: of the probes, 0 for none.
+    """
+    identity = Identity(
+        name=f"{os.environ.get('POD_NAME', socket.gethostname())}_{secrets.token_hex(4)}",
+        namespace=namespace or os.environ.get("POD_NAMESPACE", "default"),
+    )
+    connection = await configuration(kubeconfig)
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(Api(connection))
+        controller = Controller(api, identity)
+        if health_port:
+            runner = web.AppRunner(probes(controller), access_log=None)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, port=health_port).start()
+        stop = asyncio.Event()
+        work = asyncio.create_task(controller.run(), name="controller")
+        work.add_done_callback(lambda _: stop.set())
+        try:
+            await kopf.operator(
+                registry=registry(controller, connection),
+                settings=settings(),
+                stop_flag=stop,
+                standalone=True,
+                clusterwide=True,
+            )
+        finally:
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
+
+
+def registry(controller: Controller, connection: Configuration) -> kopf.OperatorRegistry:
+    """kopf's handlers: of events alone, as the others write on the user's object."""
+    found = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=found)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return await kopf_connection(connection)
+
+    @kopf.on.event(GROUP, VERSION, "sweeps", registry=found)
+    async def sweep_changed(event: Mapping[str, Any], **_: Any) -> None:
+        sweep = dict(event["object"])
+        if event["type"] == "DELETED":
+            controller.cache.drop_sweep(sweep["metadata"]["uid"])
+        else:
+            controller.cache.put_sweep(sweep)
+
+    return found
+
+
+def settings() -> kopf.OperatorSettings:
+    """kopf's settings: it watches Sweeps, and that is all it does."""
+    found = kopf.OperatorSettings()
+    found.posting.enabled = False
+    found.scanning.disabled = True
+    found.watching.server_timeout = 290
+    found.watching.client_timeout = 310
+    return found
+
+
+if __name__ == "__main__":
+    main()

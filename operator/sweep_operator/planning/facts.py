@@ -1,0 +1,117 @@
+"""What the operator knows of Jobs, pods and runs, cut down to what a decision needs.
+
+Plain tuples, so that a hundred thousand of them fit in memory and a rule can be tested by writing
+its facts down. How they are read from the API server's objects is no business of this module.
+Times are seconds since the epoch.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from sweep_operator.api.run import RunPhase
+
+
+class JobEnd(NamedTuple):
+    """A Job's final condition."""
+
+    complete: bool
+    reason: str
+    message: str
+    time: float
+
+
+class JobFacts(NamedTuple):
+    """One attempt's Job."""
+
+    name: str
+    uid: str
+    resource_version: int
+    number: int
+    attempt: int
+    created: float
+    end: JobEnd | None
+    has_pods: bool
+    suspended: bool
+    deleting: bool
+
+
+class Trouble(NamedTuple):
+    """Why a pod does not start, in the words of whoever refuses it."""
+
+    reason: str
+    message: str
+    since: float
+
+
+class PodFacts(NamedTuple):
+    """The newest pod of an attempt's Job."""
+
+    name: str
+    uid: str
+    job: str
+    created: float
+    node: str
+    started: float | None
+    """When the main container first started; None before."""
+    finished: float | None
+    exit_code: int | None
+    termination_message: str
+    trouble: Trouble | None
+    terminal: bool
+    """Phase Succeeded or Failed: nothing more will be said by this pod."""
+
+
+class RunFacts(NamedTuple):
+    """A SweepRun as stored."""
+
+    number: int
+    uid: str
+    resource_version: int
+    phase: RunPhase
+    reason: str
+    message: str
+    """Why it is Pending; empty in every other phase."""
+    attempt: int
+    """Number of the last attempt on record, 0 for none."""
+    attempt_open: bool
+    """The last attempt on record has no outcome yet."""
+    attempt_ended: float | None
+    crashes: int
+    """Attempts in a row that ended Crashed: the exponent of the backoff."""
+    value: float | None
+    """The sweep's metric; None if there is none or it isn't finite."""
+    parameters: str
+    """As stored, in compact JSON."""
+
+    @property
+    def current_attempt(self) -> int:
+        """The attempt that is under way or would be next."""
+        return self.attempt if self.attempt_open else self.attempt + 1
+
+    @property
+    def settled(self) -> bool:
+        """No further attempt will be made."""
+        return self.phase in SETTLED
+
+
+SETTLED = frozenset({RunPhase.FINISHED, RunPhase.FAILED, RunPhase.KILLED})
+
+
+class Standing(StrEnum):
+    """Where a run stands in its sweep's account of slots."""
+
+    WAITING = "waiting"
+    """Needs a Job: made but not started yet, or to be attempted again. Holds no slot."""
+    ACTIVE = "active"
+    """Has a Job whose outcome isn't on record. Holds a slot."""
+    SETTLED = "settled"
+
+
+def standing(run: RunFacts, jobs: Mapping[int, JobFacts]) -> Standing:
+    """Tell where a run stands, given its Jobs by attempt."""
+    if run.settled:
+        return Standing.SETTLED
+    if run.attempt_open or run.current_attempt in jobs:
+        return Standing.ACTIVE
+    return Standing.WAITING

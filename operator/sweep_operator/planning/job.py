@@ -1,0 +1,113 @@
+"""The Job of one attempt, built from the Sweep's template and the SweepRun as stored."""
+
+import json
+from typing import Any
+
+from sweep_operator.api.names import (
+    LABEL_ATTEMPT,
+    LABEL_RUN_NUMBER,
+    LABEL_SWEEP,
+    LABEL_SWEEP_UID,
+    job_name,
+    run_name,
+)
+from sweep_operator.planning.environment import Surroundings, surroundings
+from sweep_operator.planning.macros import expand_args, expand_command
+from sweep_operator.planning.record import Json, owner_reference
+from sweep_operator.planning.sweep import Intent
+
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+"""kubectl logs shows this container; the operator reads results from it."""
+
+FOREIGN_KEYS = ("argocd.argoproj.io/", "kubectl.kubernetes.io/last-applied", "helm.sh/")
+"""Tracking marks of whoever applied the Sweep: on a child they would claim it."""
+
+
+def build_job(intent: Intent, run: Json, attempt: int) -> dict[str, Any]:
+    """Build the Job of an attempt.
+
+    Args:
+        intent: the sweep.
+        run: the SweepRun as the API server has it: recorded parameters are those trained with.
+        attempt: from 1.
+    """
+    number: int = run["spec"]["number"]
+    parameters = run["spec"]["parameters"]
+    labels = {
+        LABEL_SWEEP: intent.name,
+        LABEL_SWEEP_UID: intent.uid,
+        LABEL_RUN_NUMBER: str(number),
+        LABEL_ATTEMPT: str(attempt),
+    }
+    around = surroundings(
+        sweep=intent.name,
+        namespace=intent.namespace,
+        run=run_name(intent.name, number),
+        number=number,
+        attempt=attempt,
+        parameters=parameters,
+    )
+    template = json.loads(json.dumps(intent.template))
+    spec = template["spec"]
+    pod = spec["template"]
+    _fill_pod(pod, intent, around, parameters, labels)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": job_name(intent.name, number, attempt),
+            "namespace": intent.namespace,
+            "labels": _own(template.get("metadata", {}).get("labels")) | labels,
+            "annotations": _own(template.get("metadata", {}).get("annotations")),
+            "ownerReferences": [
+                owner_reference("SweepRun", run["metadata"]["name"], run["metadata"]["uid"])
+            ],
+        },
+        "spec": {**spec, "backoffLimit": 0, "podFailurePolicy": POD_FAILURE_POLICY},
+    }
+
+
+POD_FAILURE_POLICY = {
+    "rules": [
+        {
+            "action": "FailJob",
+            "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+        },
+        {"action": "FailJob", "onExitCodes": {"operator": "NotIn", "values": [0]}},
+    ]
+}
+"""Nothing is tried twice within a Job, and its failure says which rule it was: durable when the pod
+is gone."""
+
+
+def _fill_pod(
+    pod: dict[str, Any],
+    intent: Intent,
+    around: Surroundings,
+    parameters: Json,
+    labels: dict[str, str],
+) -> None:
+    metadata = pod.setdefault("metadata", {})
+    main = intent.main_container["name"]
+    metadata["labels"] = _own(metadata.get("labels")) | labels
+    metadata["annotations"] = (
+        _own(metadata.get("annotations")) | around.annotations | {DEFAULT_CONTAINER: main}
+    )
+    spec = pod["spec"]
+    spec["restartPolicy"] = "Never"
+    spec.setdefault("automountServiceAccountToken", False)
+    spec["volumes"] = [*spec.get("volumes", ()), *around.volumes]
+    container = next(each for each in spec["containers"] if each["name"] == main)
+    container["env"] = around.merged_env(container.get("env", ()))
+    container["volumeMounts"] = [*container.get("volumeMounts", ()), *around.mounts]
+    if intent.spec.command is not None:
+        container["command"] = expand_command(intent.spec.command, parameters)
+        container.pop("args", None)
+    else:
+        for field in ("command", "args"):
+            if field in container:
+                container[field] = expand_args(container[field], parameters)
+
+
+def _own(marks: Json | None) -> dict[str, str]:
+    return {key: value for key, value in (marks or {}).items() if not key.startswith(FOREIGN_KEYS)}

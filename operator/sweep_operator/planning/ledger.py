@@ -1,0 +1,180 @@
+"""The account of a sweep's runs, kept by differences: what it costs is what has changed.
+
+A ledger knows the newest facts of each run, its Jobs and pods, and keeps the counts, the slots, the
+best run and the numbers that need a look. It doesn't know where the facts come from.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from sweep_operator.api.run import RunPhase
+from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts, Standing, standing
+from sweep_operator.planning.metrics import better
+
+
+class Best(NamedTuple):
+    """The best finished run so far."""
+
+    number: int
+    value: float
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The runs of one sweep."""
+
+    goal: str | None = None
+    runs: dict[int, RunFacts] = field(default_factory=dict)
+    jobs: dict[int, dict[int, JobFacts]] = field(default_factory=dict)
+    pods: dict[int, dict[str, PodFacts]] = field(default_factory=dict)
+    """The newest pod of each Job, by the run's number and the Job's name."""
+    counts: Counter[RunPhase] = field(default_factory=Counter)
+    active: set[int] = field(default_factory=set)
+    waiting: set[int] = field(default_factory=set)
+    touched: set[int] = field(default_factory=set)
+    """Numbers whose facts have changed since they were last looked at."""
+    last_number: int = 0
+    """The highest number ever used: a deleted run's number isn't used again."""
+    _looks: list[tuple[float, int]] = field(default_factory=list)
+    """A heap of times and numbers; an entry that `_looks_due` doesn't confirm is out of date."""
+    _looks_due: dict[int, float] = field(default_factory=dict)
+    _best: Best | None = None
+    _best_known: bool = True
+
+    def judge_by(self, goal: str | None) -> None:
+        """Say by which goal the best run is found: minimize, maximize, None for no metric."""
+        if goal != self.goal:
+            self.goal = goal
+            self._best_known = False
+
+    def put_run(self, run: RunFacts) -> None:
+        """Take in a record as stored."""
+        old = self.runs.get(run.number)
+        if old is not None:
+            self.counts[old.phase] -= 1
+        self.runs[run.number] = run
+        self.counts[run.phase] += 1
+        self.last_number = max(self.last_number, run.number)
+        self._review_best(old, run)
+        self._stand(run.number)
+
+    def drop_run(self, number: int) -> None:
+        """Take in that a record is gone."""
+        old = self.runs.pop(number, None)
+        if old is not None:
+            self.counts[old.phase] -= 1
+            self._review_best(old, None)
+        self._stand(number)
+
+    def put_job(self, job: JobFacts) -> None:
+        """Take in a Job."""
+        self.jobs.setdefault(job.number, {})[job.attempt] = job
+        self._stand(job.number)
+
+    def drop_job(self, number: int, name: str) -> None:
+        """Take in that a Job is gone, and its pod with it."""
+        left = {a: job for a, job in self.jobs.pop(number, {}).items() if job.name != name}
+        if left:
+            self.jobs[number] = left
+        self._forget_pod(number, name)
+        self._stand(number)
+
+    def put_pod(self, number: int, pod: PodFacts) -> None:
+        """Take in a pod, unless a newer one of the same Job is known."""
+        pods = self.pods.setdefault(number, {})
+        known = pods.get(pod.job)
+        if known is None or known.uid == pod.uid or known.created <= pod.created:
+            pods[pod.job] = pod
+            self.touched.add(number)
+
+    def drop_pod(self, number: int, name: str) -> None:
+        """Take in that a pod is gone. What it said last is kept for as long as its Job is there."""
+        jobs = {job.name for job in self.jobs.get(number, {}).values()}
+        for job, pod in list(self.pods.get(number, {}).items()):
+            if pod.name == name and not (pod.terminal and job in jobs):
+                self._forget_pod(number, job)
+                self.touched.add(number)
+
+    def look_at(self, number: int, when: float) -> None:
+        """Have a run looked at again at a time, if nothing changes before."""
+        if self._looks_due.get(number) != when:
+            self._looks_due[number] = when
+            heappush(self._looks, (when, number))
+
+    def take_touched(self, now: float) -> list[int]:
+        """Hand over the numbers to look at, lowest first: those changed and those due."""
+        while self._looks and self._looks[0][0] <= now:
+            when, number = heappop(self._looks)
+            if self._looks_due.get(number) == when:
+                del self._looks_due[number]
+                self.touched.add(number)
+        numbers = sorted(self.touched)
+        self.touched.clear()
+        return numbers
+
+    @property
+    def next_look(self) -> float | None:
+        """When a run is due for a look; None for never."""
+        return self._looks[0][0] if self._looks else None
+
+    def pod_of(self, run: RunFacts) -> PodFacts | None:
+        """The pod of a run's current attempt."""
+        job = self.jobs.get(run.number, {}).get(run.current_attempt)
+        return self.pods.get(run.number, {}).get(job.name) if job else None
+
+    @property
+    def best(self) -> Best | None:
+        """The best finished run by the sweep's metric; a tie goes to the lower number."""
+        if not self._best_known:
+            self._best = None
+            self._best_known = True
+            for number in sorted(self.runs):
+                self._challenge(self.runs[number])
+        return self._best
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is known of any child."""
+        return not (self.runs or self.jobs or self.pods)
+
+    def _forget_pod(self, number: int, job: str) -> None:
+        pods = self.pods.get(number, {})
+        pods.pop(job, None)
+        if not pods:
+            self.pods.pop(number, None)
+
+    def _review_best(self, old: RunFacts | None, new: RunFacts | None) -> None:
+        if self._best and old and old.number == self._best.number:
+            if new is None or (new.phase, new.value) != (old.phase, old.value):
+                self._best_known = False
+        elif new is not None and self._best_known:
+            self._challenge(new)
+
+    def _challenge(self, run: RunFacts) -> None:
+        if self.goal is None or run.phase is not RunPhase.FINISHED or run.value is None:
+            return
+        best = self._best
+        wins = better(self.goal, run.value, best.value if best else None)
+        earlier = best is not None and run.value == best.value and run.number < best.number
+        if wins or earlier:
+            if best is not None:
+                self.touched.add(best.number)  # its Job needn't be kept any more
+            self._best = Best(run.number, run.value)
+
+    def _stand(self, number: int) -> None:
+        self.touched.add(number)
+        self.active.discard(number)
+        self.waiting.discard(number)
+        run = self.runs.get(number)
+        if run is None:
+            self._looks_due.pop(number, None)
+            return
+        match standing(run, self.jobs.get(number, {})):
+            case Standing.ACTIVE:
+                self.active.add(number)
+            case Standing.WAITING:
+                self.waiting.add(number)
+            case Standing.SETTLED:
+                pass

@@ -1,0 +1,148 @@
+"""What is written to a SweepRun: the record itself, and each change of its status."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sweep_operator.api.names import (
+    API_VERSION,
+    LABEL_RUN_NUMBER,
+    LABEL_SWEEP,
+    LABEL_SWEEP_UID,
+    run_name,
+)
+from sweep_operator.api.run import RunPhase
+from sweep_operator.planning.facts import JobFacts, PodFacts
+from sweep_operator.planning.metrics import parse_report
+from sweep_operator.planning.sweep import Intent
+from sweep_operator.planning.times import timestamp
+from sweep_operator.planning.verdict import Verdict
+
+MAX_ATTEMPTS_KEPT = 20
+MAX_MESSAGE = 1024
+"""Bounds of SweepRun.status in the CRD."""
+
+Json = Mapping[str, Any]
+
+
+def new_record(intent: Intent, number: int, parameters: Json) -> dict[str, Any]:
+    """Build the SweepRun of a run that doesn't exist yet; its Job is made from it alone."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "SweepRun",
+        "metadata": {
+            "name": run_name(intent.name, number),
+            "namespace": intent.namespace,
+            "labels": {
+                LABEL_SWEEP: intent.name,
+                LABEL_SWEEP_UID: intent.uid,
+                LABEL_RUN_NUMBER: str(number),
+            },
+            "ownerReferences": [owner_reference("Sweep", intent.name, intent.uid)],
+        },
+        "spec": {"sweep": intent.name, "number": number, "parameters": parameters},
+    }
+
+
+def owner_reference(kind: str, name: str, uid: str) -> dict[str, Any]:
+    """Refer to one of our resources as the controller whose deletion takes its children along."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": kind,
+        "name": name,
+        "uid": uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def started_status(status: Json, job: JobFacts, pod: PodFacts) -> dict[str, Any]:
+    """The status of a run whose attempt's main container has started."""
+    attempt = _attempt(job, pod)
+    return {
+        "phase": RunPhase.RUNNING.value,
+        "reason": None,
+        "message": None,
+        "startTime": status.get("startTime", attempt.get("started")),
+        **_attempts(status, attempt),
+    }
+
+
+def trouble_status(reason: str, message: str) -> dict[str, Any]:
+    """The status of a run that is Pending for a reason, or, with none, for none."""
+    return {
+        "phase": RunPhase.PENDING.value,
+        "reason": reason or None,
+        "message": message[:MAX_MESSAGE] or None,
+    }
+
+
+def outcome_status(
+    status: Json,
+    job: JobFacts | None,
+    pod: PodFacts | None,
+    verdict: Verdict,
+    metric: str | None,
+    now: str,
+) -> dict[str, Any]:
+    """The status of a run whose attempt has ended: outcome, metrics, and the attempt's own line.
+
+    Args:
+        status: as stored.
+        job: the attempt's Job, None where it was deleted before its outcome was on record.
+        pod: its newest pod, if it is still known.
+        verdict: what became of the attempt.
+        metric: name of the sweep's metric, if it has one.
+        now: RFC 3339 time, for an attempt of which nothing tells when it ended.
+    """
+    finished = pod.finished if pod and pod.finished else job.end.time if job and job.end else None
+    ended = timestamp(finished) if finished else now
+    attempt = _attempt(job, pod) if job else dict(status["attempts"][-1])
+    attempt |= {"finished": ended, "outcome": verdict.outcome.value, "reason": verdict.reason}
+    if verdict.exit_code is not None:
+        attempt["exitCode"] = verdict.exit_code
+    report = parse_report(pod.termination_message if pod else "")
+    message, reason = verdict.message, verdict.reason
+    if verdict.outcome is RunPhase.FINISHED:
+        message = report.problem
+        if metric and metric not in report.metrics:
+            reason = "MetricNotFinite" if metric in report.non_finite else "MetricMissing"
+            message = f"The program reported no finite {metric!r}. {report.problem}".strip()
+    return {
+        "phase": verdict.outcome.value,
+        "reason": reason,
+        "message": message[:MAX_MESSAGE] or None,
+        "startTime": status.get("startTime", attempt.get("started")),
+        "completionTime": ended if verdict.outcome is not RunPhase.CRASHED else None,
+        "metrics": report.metrics or None,
+        "nonFinite": report.non_finite or None,
+        "value": report.metrics.get(metric) if metric else None,
+        **_attempts(status, attempt),
+    }
+
+
+def _attempt(job: JobFacts, pod: PodFacts | None) -> dict[str, Any]:
+    attempt: dict[str, Any] = {"number": job.attempt, "job": job.name}
+    if pod is not None:
+        attempt |= {"pod": pod.name, "podUID": pod.uid}
+        if pod.node:
+            attempt["node"] = pod.node
+        if pod.started is not None:
+            attempt["started"] = timestamp(pod.started)
+    return attempt
+
+
+def _attempts(status: Json, attempt: Json) -> dict[str, Any]:
+    """The attempts with one put in or replaced; the oldest are dropped, their count is kept."""
+    others: Sequence[Json] = [
+        each for each in status.get("attempts", ()) if each["number"] != attempt["number"]
+    ]
+    return {
+        "attempts": [*others, attempt][-MAX_ATTEMPTS_KEPT:],
+        "attemptsMade": max(attempt["number"], status.get("attemptsMade", 0)),
+    }
+
+
+def compact(parameters: Json) -> str:
+    """Parameters as they are kept in memory."""
+    return json.dumps(parameters, separators=(",", ":"))

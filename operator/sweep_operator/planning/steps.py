@@ -1,0 +1,191 @@
+"""What to do next about one run: a decision from its facts, to be carried out elsewhere.
+
+A step is done at most once for the same facts: when it is done, the facts have changed.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sweep_operator.api.run import RunPhase
+from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
+from sweep_operator.planning.verdict import Verdict, verdict
+
+POD_LAG = 2.0
+"""Seconds to wait for a pod's last word once its Job has ended (they come by two watches)."""
+
+UNSCHEDULABLE_AFTER = 5.0
+"""Seconds before an unscheduled pod is a trouble worth a write: most find a node at once."""
+
+NO_POD_AFTER = 3.0
+"""Seconds after which a Job without a pod is asked about: its pod may be refused."""
+
+BACKOFF_FIRST = 10.0
+BACKOFF_LONGEST = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStarted:
+    """Write that the attempt's main container has started."""
+
+    job: JobFacts
+    pod: PodFacts
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTrouble:
+    """Write why the run is still Pending; both are empty when it no longer is for a reason."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOutcome:
+    """Write how the attempt ended. `job` is None where it was deleted before."""
+
+    job: JobFacts | None
+    pod: PodFacts | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class LookForPod:
+    """Read the ended Job's pod from the API server: the watch hasn't told its last word."""
+
+    job: JobFacts
+    end: JobEnd
+
+
+@dataclass(frozen=True, slots=True)
+class AskWhyNoPod:
+    """Read the Events that say why the Job has no pod."""
+
+    job: JobFacts
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmGone:
+    """Read the attempt's Job from the API server, and record it as deleted if it is."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """Delete a Job whose outcome has been on record for its time."""
+
+    job: JobFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before this time, in seconds since the epoch."""
+
+    until: float
+
+
+Step = (
+    RecordStarted
+    | RecordTrouble
+    | RecordOutcome
+    | LookForPod
+    | AskWhyNoPod
+    | ConfirmGone
+    | DeleteJob
+    | Wait
+)
+
+
+def next_step(
+    run: RunFacts,
+    jobs: Mapping[int, JobFacts],
+    pod: PodFacts | None,
+    *,
+    now: float,
+    job_ttl: float,
+    keep_until: float,
+) -> Step | None:
+    """Decide what is next for a run that has (or had) a Job.
+
+    Args:
+        run: its record.
+        jobs: its Jobs by attempt, as far as they still exist.
+        pod: the newest pod of the current attempt's Job.
+        now: seconds since the epoch.
+        job_ttl: seconds that an ended Job stays once its outcome is on record.
+        keep_until: seconds since the epoch; infinite for the best run so far, whose Job stays.
+    """
+    job = jobs.get(run.current_attempt)
+    if not run.settled and (job is not None or run.attempt_open):
+        step = _current_attempt(run, job, pod, now)
+        if step is not None:
+            return step
+    return _clean_up(run, jobs, now, job_ttl, keep_until)
+
+
+def retry_at(run: RunFacts) -> float:
+    """When a run whose attempt crashed may start the next one: 10 s, doubling to 10 minutes."""
+    if run.attempt_ended is None or run.crashes == 0:
+        return 0.0
+    exponent = min(run.crashes - 1, 16)
+    return run.attempt_ended + min(BACKOFF_FIRST * 2.0**exponent, BACKOFF_LONGEST)
+
+
+def _current_attempt(
+    run: RunFacts, job: JobFacts | None, pod: PodFacts | None, now: float
+) -> Step | None:
+    if job is None:
+        return ConfirmGone(run.attempt)
+    if job.end is not None:
+        return _ended(job, job.end, pod, now)
+    if job.deleting:
+        return None  # its pods get their grace period; the DELETED event brings us back
+    if pod is not None and pod.started is not None:
+        return RecordStarted(job, pod) if run.phase is not RunPhase.RUNNING else None
+    if run.phase is RunPhase.RUNNING:
+        return None  # a Job that was suspended and goes on gets another pod
+    return _waiting(run, job, pod, now)
+
+
+def _ended(job: JobFacts, end: JobEnd, pod: PodFacts | None, now: float) -> Step:
+    if pod is None or not pod.terminal:
+        if now < end.time + POD_LAG:
+            return Wait(end.time + POD_LAG)
+        return LookForPod(job, end)
+    return RecordOutcome(job, pod, verdict(end, pod))
+
+
+def _waiting(run: RunFacts, job: JobFacts, pod: PodFacts | None, now: float) -> Step | None:
+    if job.suspended:
+        return None
+    if pod is None:
+        if job.has_pods:
+            return None
+        due = job.created + NO_POD_AFTER
+        return AskWhyNoPod(job) if now >= due else Wait(due)
+    trouble = pod.trouble
+    if trouble is None:
+        return RecordTrouble("", "") if run.reason else None
+    if trouble.reason == "Unschedulable" and now < trouble.since + UNSCHEDULABLE_AFTER:
+        return Wait(trouble.since + UNSCHEDULABLE_AFTER)
+    if trouble.reason != run.reason:
+        return RecordTrouble(trouble.reason, trouble.message)
+    return None
+
+
+def _clean_up(
+    run: RunFacts, jobs: Mapping[int, JobFacts], now: float, job_ttl: float, keep_until: float
+) -> Step | None:
+    soonest: float | None = None
+    for attempt, job in jobs.items():
+        on_record = attempt < run.current_attempt
+        if not on_record or job.deleting:
+            continue
+        due = (job.end.time if job.end else job.created) + job_ttl
+        if attempt == run.attempt:
+            due = max(due, keep_until)
+        if now >= due:
+            return DeleteJob(job)
+        soonest = due if soonest is None else min(soonest, due)
+    return None if soonest is None or soonest == math.inf else Wait(soonest)

@@ -1,0 +1,66 @@
+"""What in a change of a Sweep's status is worth telling, and what can't wait to be written."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Json = Mapping[str, Any]
+
+
+class Happening(NamedTuple):
+    """Something worth an Event."""
+
+    reason: str
+    note: str
+    warning: bool = False
+
+
+TROUBLES = ("Stalled", "PodsNotStarting")
+BAD_PHASES = ("Failed", "Crashed")
+
+
+def happenings(old: Json, new: Json) -> list[Happening]:
+    """Tell what has happened between two statuses: the phase first, then what went wrong."""
+    told: list[Happening] = []
+    before, now = _conditions(old), _conditions(new)
+    if old.get("phase") != new["phase"]:
+        ready = now["Ready"]
+        told.append(Happening(new["phase"], ready["message"], new["phase"] in BAD_PHASES))
+    for name in TROUBLES:
+        was, is_now = _is_true(before, name), _is_true(now, name)
+        if is_now and (not was or before[name]["reason"] != now[name]["reason"]):
+            told.append(Happening(now[name]["reason"], now[name]["message"], warning=True))
+        elif was and not is_now:
+            told.append(Happening(f"{name}Over", "What kept the sweep from going on is gone."))
+    failed = new.get("runs", {}).get("failed", 0) - old.get("runs", {}).get("failed", 0)
+    if failed > 0:
+        total = new["runs"]["failed"]
+        told.append(
+            Happening(
+                "RunsFailed",
+                f"{failed} more run{'s' if failed > 1 else ''} failed, {total} in all;"
+                " the sweep goes on.",
+                warning=True,
+            )
+        )
+    return told
+
+
+def pressing(old: Json, new: Json) -> bool:
+    """Whether a change is more than counts, the best run and words."""
+    return _essence(old) != _essence(new)
+
+
+def _essence(status: Json) -> object:
+    conditions = [
+        (name, condition["status"], condition["reason"])
+        for name, condition in sorted(_conditions(status).items())
+    ]
+    return status.get("phase"), status.get("observedGeneration"), conditions
+
+
+def _conditions(status: Json) -> dict[str, Json]:
+    return {condition["type"]: condition for condition in status.get("conditions") or ()}
+
+
+def _is_true(conditions: Mapping[str, Json], name: str) -> bool:
+    return name in conditions and conditions[name]["status"] == "True"

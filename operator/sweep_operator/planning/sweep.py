@@ -1,0 +1,108 @@
+"""A Sweep as the operator means to run it: its spec checked, its space built, its limits known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from sweep_operator.api.model import problems
+from sweep_operator.api.sweep import SweepSpec
+from sweep_operator.planning.environment import ParametersTooLargeError, parameters_text
+from sweep_operator.planning.macros import MacroError, expand_args, expand_command
+from sweep_operator.planning.refusal import Stall
+from sweep_operator.search import METHODS, SearchMethod, Space, SpaceError, seed_of
+
+
+class InvalidSweepError(Exception):
+    """The spec can't be run; the message says what, where and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a person wants of a sweep, ready for decisions."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    spec: SweepSpec
+    template: Mapping[str, Any]
+    """The Job template as written: what the models don't know passes through."""
+    space: Space
+    method: SearchMethod
+    seed: int
+    limit: int | None
+    """How many runs there can be: the cap or the size of the grid, None for no end."""
+
+    @classmethod
+    def of(cls, sweep: Mapping[str, Any]) -> "Intent":
+        """Read a Sweep as it comes from the API server.
+
+        Raises:
+            InvalidSweepError: where schema and CEL of the CRD couldn't see a mistake.
+        """
+        metadata = sweep["metadata"]
+        try:
+            spec = SweepSpec.model_validate(sweep["spec"])
+        except ValidationError as error:
+            sentences = "; ".join(f"spec.{problem}" for problem in problems(error)[:5])
+            raise InvalidSweepError(sentences) from error
+        try:
+            space = Space.of(spec.parameters)
+            method = METHODS[spec.method]
+            size = method.size(space)
+        except SpaceError as error:
+            raise InvalidSweepError(str(error)) from error
+        limits = [limit for limit in (spec.run_cap, size) if limit is not None]
+        intent = cls(
+            name=metadata["name"],
+            namespace=metadata["namespace"],
+            uid=metadata["uid"],
+            generation=metadata.get("generation", 0),
+            spec=spec,
+            template=sweep["spec"]["template"],
+            space=space,
+            method=method,
+            seed=seed_of(metadata["uid"]) if spec.seed is None else spec.seed,
+            limit=min(limits, default=None),
+        )
+        intent._check_first_run()
+        return intent
+
+    def suggest(self, number: int) -> dict[str, Any] | None:
+        """Parameters of a run by its number, from 1; None where the space is exhausted."""
+        found = self.method.suggest(self.space, self.seed, number, (), ())
+        return None if found is None else dict(found)
+
+    def _check_first_run(self) -> None:
+        """Find out before anything runs what would fail each run in the same way."""
+        parameters = self.suggest(1)
+        if parameters is None:
+            raise InvalidSweepError("spec.parameters: the grid has no points")
+        try:
+            parameters_text(parameters)
+        except ParametersTooLargeError as error:
+            raise InvalidSweepError(f"spec.parameters: {error}") from error
+        container = self.main_container
+        try:
+            if self.spec.command is not None:
+                expand_command(self.spec.command, parameters)
+            for field in ("command", "args"):
+                expand_args(container.get(field) or (), parameters)
+        except MacroError as error:
+            raise InvalidSweepError(f"spec.command: {error}") from error
+
+    @property
+    def main_container(self) -> Mapping[str, Any]:
+        """The container whose exit code and termination message count."""
+        containers = self.template["spec"]["template"]["spec"]["containers"]
+        for container in containers:
+            if container["name"] == self.spec.main_container:
+                return dict(container)
+        return dict(containers[0])
+
+
+def stall_of_invalid(error: InvalidSweepError) -> Stall:
+    """A spec that can't be run stalls its sweep until it is edited."""
+    return Stall("InvalidSpec", str(error), for_good=True)
