@@ -98,7 +98,6 @@ def settings() -> kopf.OperatorSettings:
     """kopf's settings: it watches Sweeps, and that is all it does."""
     found = kopf.OperatorSettings()
     found.posting.enabled = False
-    found.scanning.disabled = True
     found.watching.server_timeout = 290
     found.watching.client_timeout = 310
     return found

@@ -1,0 +1,63 @@
+"""Sweeps for tests: small, quick, and allowed under the restricted Pod Security profile."""
+
+from typing import Any
+
+IMAGE = "docker.io/library/busybox:1.36"
+
+Json = dict[str, Any]
+
+
+def sweep(
+    name: str, parameters: Json, script: str = 'echo "{}" > /dev/termination-log', **spec: Any
+) -> Json:
+    """Build a Sweep whose runs execute a shell script; other fields of the spec as given."""
+    container = {
+        "name": "main",
+        "image": IMAGE,
+        "command": ["sh", "-c", script],
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+    }
+    pod = {
+        "containers": [container],
+        "terminationGracePeriodSeconds": 1,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    return {
+        "apiVersion": "sweep-operator.io/v1alpha1",
+        "kind": "Sweep",
+        "metadata": {"name": name},
+        "spec": {
+            "method": "grid",
+            "parameters": parameters,
+            "template": {"spec": {"template": {"spec": pod}}},
+            **spec,
+        },
+    }
+
+
+def phase(sweep: Json) -> str:
+    """A sweep's or a run's phase; empty before there is one."""
+    found: str = (sweep.get("status") or {}).get("phase", "")
+    return found
+
+
+def condition(sweep: Json, kind: str) -> Json:
+    """One of a sweep's conditions; empty if it isn't there."""
+    for each in (sweep.get("status") or {}).get("conditions", ()):
+        if each["type"] == kind:
+            return dict(each)
+    return {}
+
+
+def finished(sweep: Json) -> bool:
+    """Whether a sweep has Finished."""
+    return phase(sweep) == "Finished"
