@@ -1,0 +1,1 @@
+"""The resources: pydantic models of Sweep and SweepRun, and the CRDs generated from them."""

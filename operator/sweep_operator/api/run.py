@@ -1,0 +1,139 @@
+"""SweepRun: the record of one run, written by the operator and read by people."""
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import Field, JsonValue
+
+from sweep_operator.api.meta import Message, ObjectMeta, Reason, Time
+from sweep_operator.api.model import Number, ObservedModel, list_map
+from sweep_operator.api.names import API_VERSION, MAX_SWEEP_NAME
+from sweep_operator.api.parameters import MAX_NAMES
+
+MAX_RUNS: Final = 1_000_000
+"""Runs of one sweep: seven digits in a Job's name."""
+
+MAX_ATTEMPTS_LISTED: Final = 20
+MAX_METRICS: Final = 64
+
+RunName = Annotated[str, Field(max_length=MAX_SWEEP_NAME + len(f"-{MAX_RUNS}"))]
+RunNumber = Annotated[int, Field(ge=1, le=MAX_RUNS)]
+ObjectName = Annotated[str, Field(max_length=253)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class RunPhase(StrEnum):
+    """What has become of a run."""
+
+    PENDING = "Pending"
+    """No container has started yet, or it waits for its next attempt."""
+    RUNNING = "Running"
+    FINISHED = "Finished"
+    """Its program exited with 0."""
+    FAILED = "Failed"
+    """Its program is at fault."""
+    CRASHED = "Crashed"
+    """The ground went from under it."""
+    KILLED = "Killed"
+    """By cancel, or by stop before its start."""
+
+
+class SweepRunSpec(ObservedModel):
+    """Which run this is and what it runs with. It never changes."""
+
+    sweep: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_SWEEP_NAME, description="The name of the Sweep."),
+    ]
+    number: Annotated[RunNumber, Field(description="Which run of the Sweep: 1 is the first.")]
+    parameters: Annotated[
+        dict[str, JsonValue],
+        Field(
+            max_length=MAX_NAMES,
+            description="The values this run runs with, by name, nested ones as objects: "
+            "{learning_rate: 0.01, optimizer: {name: adam}}. All its attempts run with these.",
+        ),
+    ]
+
+
+class Attempt(ObservedModel):
+    """One Job that ran, or tried to run, the program with this run's parameters."""
+
+    number: Annotated[int, Field(ge=1, description="Which attempt: 1 is the first.")]
+    job: Annotated[ObjectName, Field(description="The name of the Job.")]
+    pod: Annotated[ObjectName | None, Field(description="The name of the Job's newest pod.")] = None
+    pod_uid: Annotated[
+        str | None, Field(alias="podUID", max_length=64, description="That pod's uid.")
+    ] = None
+    node: Annotated[ObjectName | None, Field(description="The node that the pod ran on.")] = None
+    started: Annotated[Time | None, Field(description="When the main container first started.")] = (
+        None
+    )
+    finished: Annotated[Time | None, Field(description="When the attempt ended.")] = None
+    outcome: Annotated[
+        RunPhase | None,
+        Field(description="How it ended (Finished, Failed, Crashed or Killed). Absent until then."),
+    ] = None
+    reason: Annotated[Reason | None, Field(description="Why so, in one CamelCase word.")] = None
+    exit_code: Annotated[
+        int | None, Field(description="What the main container's program exited with.")
+    ] = None
+
+
+class SweepRunStatus(ObservedModel):
+    """What has become of the run."""
+
+    phase: Annotated[
+        RunPhase,
+        Field(
+            description="Pending (not started, or between attempts), Running, Finished (the "
+            "program exited with 0), Failed (the program is at fault), Crashed (its node or pod "
+            "was taken away) or Killed (by cancel, or by stop before it had started)."
+        ),
+    ] = RunPhase.PENDING
+    reason: Annotated[Reason | None, Field(description="Why, in one CamelCase word.")] = None
+    message: Annotated[Message | None, Field(description="Why, in a sentence for people.")] = None
+    attempts: Annotated[
+        tuple[Attempt, ...],
+        Field(
+            json_schema_extra=list_map("number"),
+            max_length=MAX_ATTEMPTS_LISTED,
+            description="The last attempts, oldest first; attemptsMade counts them all.",
+        ),
+    ] = ()
+    attempts_made: Annotated[Count, Field(description="How many attempts were ever made.")] = 0
+    metrics: Annotated[
+        dict[str, Number],
+        Field(
+            max_length=MAX_METRICS,
+            description="The final metrics that the program reported: {accuracy: 0.97}.",
+        ),
+    ] = Field(default_factory=dict)
+    non_finite: Annotated[
+        dict[str, Annotated[str, Field(max_length=64)]],
+        Field(
+            max_length=MAX_METRICS,
+            description="Reported metrics that are no finite numbers, as text: {loss: nan}.",
+        ),
+    ] = Field(default_factory=dict)
+    value: Annotated[
+        Number | None,
+        Field(description="The sweep's metric (spec.metric of the Sweep), if it was reported."),
+    ] = None
+    start_time: Annotated[Time | None, Field(description="When the run first started.")] = None
+    completion_time: Annotated[Time | None, Field(description="When the run ended for good.")] = (
+        None
+    )
+
+
+class SweepRun(ObservedModel):
+    """One run of a Sweep: its parameters, and what became of it.
+
+    Written by the operator, one for each run: kubectl get sweepruns.
+    """
+
+    api_version: str = API_VERSION
+    kind: str = "SweepRun"
+    metadata: ObjectMeta
+    spec: SweepRunSpec
+    status: SweepRunStatus = SweepRunStatus()

@@ -1,0 +1,350 @@
+"""Sweep: what a person writes to search a space of parameters, and how far the search has come."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, Field, JsonValue, model_validator
+
+from sweep_operator.api.duration import Duration
+from sweep_operator.api.meta import Condition, ObjectMeta, Time
+from sweep_operator.api.model import Model, Number, ObservedModel, list_map, wrong
+from sweep_operator.api.names import API_VERSION, MAX_SWEEP_NAME
+from sweep_operator.api.parameters import MAX_NAMES, Parameter, ParameterName, grid_problem
+from sweep_operator.api.run import MAX_RUNS, Count, RunName, RunNumber
+from sweep_operator.api.template import JobTemplate
+
+MAX_PARALLELISM: Final = 10_000
+MAX_SEED: Final = 2**63 - 1
+MAX_PARAMETERS_BYTES: Final = 64 * 1024
+"""JSON of one run's parameters: they go into its pod's environment and annotations."""
+
+MIN_FINISHED_JOB_TTL: Final = 30.0
+"""Seconds. A recorded Job guards its name for at least twice the Lease's duration."""
+
+MAX_NUMBER_LENGTH: Final = 24
+"""Characters of any double or int64 in JSON."""
+
+MAX_CONDITIONS: Final = 16
+
+_DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+
+
+class SweepState(StrEnum):
+    """What the user wants."""
+
+    RUNNING = "Running"
+    PAUSED = "Paused"
+    STOPPED = "Stopped"
+    CANCELLED = "Cancelled"
+
+
+class SweepPhase(StrEnum):
+    """What is true."""
+
+    RUNNING = "Running"
+    PAUSED = "Paused"
+    STOPPED = "Stopped"
+    CANCELLED = "Cancelled"
+    FINISHED = "Finished"
+    FAILED = "Failed"
+    CRASHED = "Crashed"
+
+
+class Method(StrEnum):
+    """How parameters are chosen."""
+
+    GRID = "grid"
+    RANDOM = "random"
+
+
+class Goal(StrEnum):
+    """Which metric is better."""
+
+    MINIMIZE = "minimize"
+    MAXIMIZE = "maximize"
+
+
+class Metric(Model):
+    """The number that tells a good run from a bad one."""
+
+    name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=253,
+            description="Its name among the metrics that the program reports.",
+        ),
+    ]
+    goal: Annotated[
+        Goal, Field(description="minimize (the default, for a loss) or maximize (for an accuracy).")
+    ] = Goal.MINIMIZE
+
+
+def _stays_long_enough(ttl: Duration) -> Duration:
+    if ttl.seconds < MIN_FINISHED_JOB_TTL:
+        raise ValueError(f"must be at least {MIN_FINISHED_JOB_TTL:g}s, not {ttl}")
+    return ttl
+
+
+class SweepSpec(Model):
+    """What to search, how, and with which Job."""
+
+    state: Annotated[
+        SweepState,
+        Field(
+            description="What the sweep is to do. Running: runs are made. Paused: no new runs; "
+            "those that run go on. Stopped: no new runs, ever; those that run go on to their end. "
+            "Cancelled: no new runs, and those that run are killed at once. Running and Paused may "
+            "follow each other; a Stopped sweep can only be Cancelled, and nothing follows that."
+        ),
+    ] = SweepState.RUNNING
+    method: Annotated[
+        Method,
+        Field(
+            description="How parameters are chosen. grid: every combination once, the last name in "
+            "alphabetical order changing fastest. random: drawn independently for each run, until "
+            "runCap."
+        ),
+    ]
+    metric: Annotated[
+        Metric | None,
+        Field(
+            description="What the program reports for a run to be judged by: "
+            "metric: {name: accuracy, goal: maximize}. Without it there is no best run."
+        ),
+    ] = None
+    parameters: Annotated[
+        dict[ParameterName, Parameter],
+        Field(
+            min_length=1,
+            max_length=MAX_NAMES,
+            description="The space to search: what each parameter may be, by its name, which "
+            "has letters, digits, _ and -. One run's parameters have at most 64 KiB of JSON. For "
+            "example:\n\n"
+            "    learning_rate: {distribution: log_uniform_values, min: 0.0001, max: 0.1}\n"
+            "    batch_size: {values: [16, 32, 64]}\n"
+            "    epochs: {value: 10}\n",
+        ),
+    ]
+    run_cap: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=MAX_RUNS,
+            description="How many runs to make in all. Without it a grid ends when it is "
+            "exhausted, and a random search goes on until it is stopped. May be changed: a "
+            "finished sweep goes on when it is raised.",
+        ),
+    ] = None
+    parallelism: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MAX_PARALLELISM,
+            description="How many runs at a time. May be changed (kubectl scale does it too): runs "
+            "above a lowered number go on to their end, and none follows until there is room.",
+        ),
+    ] = 1
+    seed: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=MAX_SEED,
+            description="The same seed, method and parameters give the same runs. Without it each "
+            "Sweep has its own.",
+        ),
+    ] = None
+    finished_job_ttl: Annotated[
+        Duration,
+        AfterValidator(_stays_long_enough),
+        Field(
+            alias="finishedJobTTL",
+            description="How long a run's Job, its pod and its log stay after its outcome is on "
+            "record: 90s, 10m, 1h30m. At least 30s. The record (SweepRun) stays, and so does the "
+            "best run's Job.",
+        ),
+    ] = Duration("10m")
+    command: Annotated[
+        tuple[Annotated[str, Field(max_length=4096)], ...] | None,
+        Field(
+            min_length=1,
+            max_length=256,
+            description="The command of the main container, with macros for the parameters: "
+            '[python, train.py, "${args}"] runs python train.py --learning_rate=0.01. Without it '
+            "the template's own command and args are run, in which the macros work too.",
+        ),
+    ] = None
+    main_container: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=63,
+            description="The name of the container whose exit code and metrics count. Default: the "
+            "template's first.",
+        ),
+    ] = None
+    template: Annotated[
+        JobTemplate,
+        Field(
+            description="The Job that runs the program with one set of parameters, as in batch/v1: "
+            "{spec: {template: {spec: {containers: [{name: train, image: IMAGE}]}}}}. What makes "
+            "it one run is the operator's: backoffLimit, restartPolicy and the like are refused."
+        ),
+    ]
+
+    @model_validator(mode="after")
+    def _grid_is_finite(self) -> Self:
+        if self.method is Method.GRID:
+            for path, parameter in walk(self.parameters):
+                if problem := grid_problem(parameter):
+                    raise wrong(f"parameters.{path}", problem)
+        return self
+
+    @model_validator(mode="after")
+    def _main_container_exists(self) -> Self:
+        names = [container.name for container in self.template.spec.template.spec.containers]
+        if self.main_container is not None and self.main_container not in names:
+            raise wrong(
+                "mainContainer",
+                f"{self.main_container} is no container of the template: "
+                f"write {' or '.join(names)}, or remove it",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _parameters_fit_into_a_pod(self) -> Self:
+        size = largest_json(self.parameters)
+        if size > MAX_PARAMETERS_BYTES:
+            raise wrong(
+                "parameters",
+                f"those of one run may have {size} bytes of JSON, more than "
+                f"{MAX_PARAMETERS_BYTES}: put large values into files and sweep over their names",
+            )
+        return self
+
+
+class RunCounts(ObservedModel):
+    """How many runs there are in each phase."""
+
+    pending: Annotated[
+        Count, Field(description="Not started yet, or waiting for their next attempt.")
+    ] = 0
+    running: Annotated[Count, Field(description="Their program runs.")] = 0
+    finished: Annotated[Count, Field(description="Their program exited with 0.")] = 0
+    failed: Annotated[Count, Field(description="Their program was at fault.")] = 0
+    crashed: Annotated[Count, Field(description="Their node or pod was taken away.")] = 0
+    killed: Annotated[
+        Count, Field(description="Killed by cancel, or by stop before they started.")
+    ] = 0
+
+
+class BestRun(ObservedModel):
+    """The run with the best metric so far."""
+
+    run: Annotated[RunName, Field(description="The name of its SweepRun.")]
+    number: Annotated[RunNumber, Field(description="Its number.")]
+    value: Annotated[Number, Field(description="Its metric.")]
+    parameters: Annotated[
+        dict[str, JsonValue], Field(max_length=MAX_NAMES, description="What it ran with.")
+    ] = Field(default_factory=dict)
+
+
+class SweepStatus(ObservedModel):
+    """How far the search has come."""
+
+    phase: Annotated[
+        SweepPhase | None,
+        Field(
+            description="Running, Paused, Stopped or Cancelled as spec.state asks; Finished when "
+            "nothing is left to run, Failed when too many runs have failed, Crashed when no run "
+            "can be made (conditions say why)."
+        ),
+    ] = None
+    observed_generation: Annotated[
+        Count, Field(description="The metadata.generation that the operator has acted upon.")
+    ] = 0
+    runs: Annotated[RunCounts, Field(description="How many runs there are in each phase.")] = (
+        RunCounts()
+    )
+    active: Annotated[
+        Count,
+        Field(description="Runs that have a Job and no outcome yet: what parallelism bounds."),
+    ] = 0
+    best: Annotated[BestRun | None, Field(description="The run with the best metric so far.")] = (
+        None
+    )
+    last_number: Annotated[
+        Count, Field(description="The highest number that a run of this sweep has had.")
+    ] = 0
+    start_time: Annotated[Time | None, Field(description="When the first run was made.")] = None
+    completion_time: Annotated[
+        Time | None, Field(description="When the last run had ended and none was left to make.")
+    ] = None
+    selector: Annotated[
+        str | None,
+        Field(max_length=1024, description="The label selector of the sweep's pods, for scaling."),
+    ] = None
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Field(
+            json_schema_extra=list_map("type"),
+            max_length=MAX_CONDITIONS,
+            description="The state's aspects, one each.",
+        ),
+    ] = ()
+
+
+class Sweep(ObservedModel):
+    """A search over a space of parameters: each run is a Job, a few at a time.
+
+    kubectl get sweeps tells how it goes, kubectl get sweepruns lists its runs. Pause, resume, stop
+    or cancel it by setting spec.state.
+    """
+
+    api_version: str = API_VERSION
+    kind: str = "Sweep"
+    metadata: ObjectMeta
+    spec: SweepSpec
+    status: SweepStatus = SweepStatus()
+
+    @model_validator(mode="after")
+    def _names_jobs(self) -> Self:
+        name = self.metadata.name
+        if len(name) > MAX_SWEEP_NAME or not _DNS_LABEL.fullmatch(name):
+            raise ValueError(
+                f"metadata.name {name} must be at most {MAX_SWEEP_NAME} lower-case letters, digits "
+                "and -, first and last a letter or digit: the names of runs and Jobs are made of it"
+            )
+        return self
+
+
+def walk(parameters: Mapping[str, Parameter], prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+    """Each parameter that takes values, with its path below spec.parameters."""
+    for name, parameter in parameters.items():
+        if parameter.parameters is None:
+            yield prefix + name, parameter
+        else:
+            yield from walk(parameter.parameters, f"{prefix}{name}.parameters.")
+
+
+def largest_json(parameters: Mapping[str, Parameter]) -> int:
+    """Bytes of compact JSON that one run's parameters have at most."""
+    # Each entry: quotes, colon and comma; and the braces around them all.
+    return 2 + sum(len(name) + 4 + _largest_value(entry) for name, entry in parameters.items())
+
+
+def _largest_value(parameter: Parameter) -> int:
+    if parameter.parameters is not None:
+        return largest_json(parameter.parameters)
+    if parameter.has_value:
+        return _json_length(parameter.value)
+    if parameter.values is not None:
+        return max(map(_json_length, parameter.values))
+    return MAX_NUMBER_LENGTH
+
+
+def _json_length(value: JsonValue) -> int:
+    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
