@@ -46,6 +46,7 @@ def sweep_status(
         "phase": current.value,
         "observedGeneration": intent.generation,
         "runs": {phase.value.lower(): ledger.counts[phase] for phase in RunPhase},
+        "active": len(ledger.active),
         "lastNumber": ledger.last_number,
         "selector": f"{LABEL_SWEEP_UID}={intent.uid}",
         "startTime": previous.get("startTime", now),
