@@ -19,6 +19,9 @@ Json = Mapping[str, Any]
 REQUEST_TIMEOUT = 20.0
 """Seconds for a request that isn't a watch."""
 
+WATCH_SILENCE = 150.0
+"""Seconds without a byte after which a watch is dead: bookmarks come about each minute."""
+
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -40,10 +43,17 @@ class Api:
     for no answer at all; a write without an answer may have taken effect.
     """
 
-    def __init__(self, configuration: Configuration, connections: int = 64) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        connections: int = 64,
+        timeout: float = REQUEST_TIMEOUT,
+    ) -> None:
         self._configuration = configuration
         self._host = configuration.host.rstrip("/")
         self._connections = connections
+        self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -93,7 +103,7 @@ class Api:
 
     async def watch(self, path: str, **params: str) -> AsyncGenerator[dict[str, Any], None]:
         """Yield watch events until the server ends the watch."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=None)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=WATCH_SILENCE)
         try:
             async with self._open().get(
                 self._host + path,
@@ -108,7 +118,7 @@ class Api:
                     *lines, buffer = (buffer + chunk).split(b"\n")
                     for line in lines:
                         if line:
-                            yield json.loads(line)
+                            yield _parsed(line)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ApiError(0, "NoAnswer", _words(error)) from error
 
@@ -127,7 +137,7 @@ class Api:
             data = json.dumps(body).encode()
             headers["Content-Type"] = content_type
         try:
-            async with asyncio.timeout(REQUEST_TIMEOUT):
+            async with asyncio.timeout(self._timeout):
                 async with self._open().request(
                     method, self._host + path, data=data, params=params, headers=headers
                 ) as response:
@@ -136,8 +146,7 @@ class Api:
             raise ApiError(0, "NoAnswer", _words(error)) from error
         if response.status >= 400:
             raise _error(response.status, answer)
-        found: dict[str, Any] = json.loads(answer)
-        return found
+        return _parsed(answer)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -148,6 +157,16 @@ class Api:
         # Asked for at each request: the kubernetes package reads a rotated token again by itself.
         settings: Mapping[str, Any] = await self._configuration.auth_settings()
         return {entry["key"]: entry["value"] for entry in settings.values() if entry["value"]}
+
+
+def _parsed(text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:  # cut off, or a proxy's own page
+        raise ApiError(0, "NotJSON", text[:200].decode(errors="replace")) from error
+    if not isinstance(found, dict):
+        raise ApiError(0, "NotAnObject", text[:200].decode(errors="replace"))
+    return found
 
 
 def _error(code: int, answer: bytes) -> ApiError:

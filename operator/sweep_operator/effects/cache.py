@@ -1,11 +1,12 @@
 """What the operator knows of the cluster: Sweeps as they are, and a ledger of runs for each.
 
-Fed by the watches and by the answers to the operator's own writes, which come sooner: an answer is
-taken in unless the watch is past it already, and an older state never replaces a newer one.
+Fed by the watches and by the answers to the operator's own requests, which come sooner: an answer
+is taken in unless the watch is past it already, and an older state never replaces a newer one.
 """
 
+import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from typing_extensions import override
 
@@ -24,58 +25,76 @@ Json = Mapping[str, Any]
 Name = tuple[str, str]
 """(namespace, name)"""
 
+logger = logging.getLogger(__name__)
+
 
 class Cache:
-    """All Sweeps by uid, their ledgers, and who wants to hear of changes."""
+    """All Sweeps, their ledgers, and who wants to hear of changes."""
 
     def __init__(self, on_change: Callable[[Key], None]) -> None:
         self._on_change = on_change
-        self.sweeps: dict[str, dict[str, Any]] = {}
-        self._ledgers: dict[str, Ledger] = {}
+        self.sweeps: dict[Key, dict[str, Any]] = {}
+        self._ledgers: dict[Key, Ledger] = {}
         self.runs = RunSink(self)
         self.jobs = JobSink(self)
         self.pods = PodSink(self)
 
     def put_sweep(self, sweep: dict[str, Any]) -> None:
-        """Take in a Sweep as it is now."""
-        uid = sweep["metadata"]["uid"]
-        known = self.sweeps.get(uid)
-        if known is not None and resource_version(known) > resource_version(sweep):
+        """Take in a Sweep as the watch tells it."""
+        self._take(key_of(sweep), sweep)
+
+    def answer_sweep(self, sweep: dict[str, Any]) -> None:
+        """Take in a Sweep as the answer to a request tells it, unless it has gone meanwhile."""
+        key = key_of(sweep)
+        if key in self.sweeps:
+            self._take(key, sweep)
+
+    def drop_sweep(self, key: Key) -> None:
+        """Take in that a Sweep is gone; garbage collection sees to its children."""
+        self.sweeps.pop(key, None)
+        self.tidy(key)
+        self.changed(key)
+
+    def ledger(self, key: Key) -> Ledger:
+        """The account of a Sweep's runs, empty where none is known yet."""
+        return self._ledgers.setdefault(key, Ledger())
+
+    def tidy(self, key: Key) -> None:
+        """Drop the ledger of a Sweep that is gone, once its children are gone too."""
+        if key not in self.sweeps and key in self._ledgers and self._ledgers[key].empty:
+            del self._ledgers[key]
+
+    def changed(self, key: Key) -> None:
+        """Say that something about a Sweep has changed."""
+        self._on_change(key)
+
+    def _take(self, key: Key, sweep: dict[str, Any]) -> None:
+        known = self.sweeps.get(key)
+        if known is not None and resource_version(known) >= resource_version(sweep):
             return
-        self.sweeps[uid] = sweep
-        ledger = self.ledger(uid)
+        self.sweeps[key] = sweep
+        ledger = self.ledger(key)
         metric = sweep.get("spec", {}).get("metric") or {}
         ledger.judge_by(metric.get("goal"))
         written = (sweep.get("status") or {}).get("lastNumber", 0)
         ledger.last_number = max(ledger.last_number, written)
-        self.changed(uid, sweep["metadata"]["namespace"])
+        self.changed(key)
 
-    def drop_sweep(self, uid: str) -> None:
-        """Take in that a Sweep is gone; garbage collection sees to its children."""
-        self.sweeps.pop(uid, None)
-        self.tidy(uid)
 
-    def ledger(self, uid: str) -> Ledger:
-        """The account of a Sweep's runs, empty where none is known yet."""
-        return self._ledgers.setdefault(uid, Ledger())
+class Child(NamedTuple):
+    """What is known of a child by its name."""
 
-    def tidy(self, uid: str) -> None:
-        """Drop the ledger of a Sweep that is gone, once its children are gone too."""
-        if uid not in self.sweeps and uid in self._ledgers and self._ledgers[uid].empty:
-            del self._ledgers[uid]
-
-    def changed(self, uid: str, namespace: str) -> None:
-        """Say that something about a Sweep has changed."""
-        self._on_change(Key(namespace, uid))
+    sweep: Key
+    number: int
+    version: int
 
 
 class Sink:
-    """One kind of children: which of them are known, under which uid of a Sweep and number."""
+    """One kind of children."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._known: dict[Name, tuple[str, int, int]] = {}
-        """By name: the Sweep's uid, the run's number, the resourceVersion."""
+        self._known: dict[Name, Child] = {}
         self._seen = 0
         """The newest resourceVersion that the watch has told of."""
 
@@ -95,37 +114,53 @@ class Sink:
             self._take(thing, version)
 
     def drop(self, thing: Json) -> None:
-        """Take in that a child is gone."""
-        self._seen = max(self._seen, resource_version(thing))
+        """Take in that a child is gone, unless another of its name has taken its place."""
+        version = resource_version(thing)
+        self._seen = max(self._seen, version)
         name = _name(thing)
-        known = self._known.pop(name, None)
-        if known is None:
-            return
-        uid, number, _ = known
-        self._strike(self._cache.ledger(uid), number, name[1])
-        self._cache.tidy(uid)
-        self._cache.changed(uid, name[0])
+        known = self._known.get(name)
+        if known is not None and (version == 0 or version >= known.version):
+            self._forget(name, known)
 
     def keep_only(self, names: set[Name], version: int) -> None:
         """Drop what a list at `version` doesn't hold, but for what was written after it."""
         self._seen = max(self._seen, version)
-        gone = [name for name, known in self._known.items() if known[2] <= version]
-        for name in gone:
-            if name not in names:
-                self.drop({"metadata": {"namespace": name[0], "name": name[1]}})
+        gone = [
+            (name, known)
+            for name, known in self._known.items()
+            if known.version <= version and name not in names
+        ]
+        for name, known in gone:
+            self._forget(name, known)
 
     def _take(self, thing: Json, version: int) -> None:
         uid = sweep_uid(thing)
         if uid is None:
             return
         name = _name(thing)
+        key = Key(name[0], uid)
         known = self._known.get(name)
-        if known is not None and known[2] > version:
+        if known is not None:
+            if known.version >= version:
+                return
+            if known.sweep != key:  # the same name, deleted and made again
+                self._forget(name, known)
+        try:
+            number = int(thing["metadata"]["labels"][LABEL_RUN_NUMBER])
+            self._enter(self._cache.ledger(key), number, thing)
+        except (KeyError, ValueError) as error:
+            # Anybody can put our labels on an object; that mustn't stop anybody's sweeps.
+            logger.warning("Not one of ours: %s/%s (%r)", *name, error)
+            self._cache.tidy(key)
             return
-        number = int(thing["metadata"]["labels"].get(LABEL_RUN_NUMBER, 0))
-        self._known[name] = (uid, number, version)
-        self._enter(self._cache.ledger(uid), number, thing)
-        self._cache.changed(uid, name[0])
+        self._known[name] = Child(key, number, version)
+        self._cache.changed(key)
+
+    def _forget(self, name: Name, known: Child) -> None:
+        del self._known[name]
+        self._strike(self._cache.ledger(known.sweep), known.number, name[1])
+        self._cache.tidy(known.sweep)
+        self._cache.changed(known.sweep)
 
     def _enter(self, ledger: Ledger, number: int, thing: Json) -> None:
         raise NotImplementedError
@@ -168,6 +203,11 @@ class PodSink(Sink):
     @override
     def _strike(self, ledger: Ledger, number: int, name: str) -> None:
         ledger.drop_pod(number, name)
+
+
+def key_of(sweep: Json) -> Key:
+    """The key of a Sweep."""
+    return Key(sweep["metadata"]["namespace"], sweep["metadata"]["uid"])
 
 
 def _name(thing: Json) -> Name:

@@ -11,6 +11,7 @@ from sweep_operator.effects import paths
 from sweep_operator.effects.api import Api, ApiError, Json
 from sweep_operator.effects.cache import Cache, Sink
 from sweep_operator.effects.observe import sweep_uid
+from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.facts import JobFacts, RunFacts
 from sweep_operator.planning.sweep import Intent
 
@@ -72,12 +73,37 @@ class Children:
         events = sorted(found["items"], key=lambda event: event.get("lastTimestamp") or "")
         return events[-1].get("message", "") if events else ""
 
-    async def write_run_status(self, intent: Intent, run: RunFacts, status: Json) -> None:
-        """Merge into a SweepRun's status; ApiError 409 where the record isn't as it was known."""
+    async def write_run(self, intent: Intent, run: RunFacts, status: Json) -> None:
+        """Merge into a SweepRun's status, if the record is still as it was known.
+
+        If it isn't, it is read: what to write is to be decided again. One that is gone was deleted
+        by a person, and the watch will say so.
+        """
         path = paths.sweepruns(intent.namespace, run_name(intent.name, run.number)) + "/status"
         version = {"resourceVersion": str(run.resource_version)}
-        patch = {"metadata": version, "status": status}
-        self._cache.runs.answer(await self._api.patch(path, patch))
+        try:
+            written = await self._api.patch(path, {"metadata": version, "status": status})
+        except ApiError as error:
+            if error.code == 409:
+                await self.read_run(intent, run.number)
+            elif error.code != 404:
+                raise
+        else:
+            self._cache.runs.answer(written)
+
+    async def read_sweep(self, intent: Intent) -> bool:
+        """Read the Sweep itself as it is now; tell whether it is there, and the same one."""
+        try:
+            found = await self._api.get(paths.sweeps(intent.namespace, intent.name))
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            found = None
+        if found is None or found["metadata"]["uid"] != intent.uid:
+            self._cache.drop_sweep(Key(intent.namespace, intent.uid))
+            return False
+        self._cache.answer_sweep(found)
+        return True
 
     async def delete_job(self, intent: Intent, job: JobFacts) -> None:
         """Delete a Job and its pods; one that is gone is deleted."""

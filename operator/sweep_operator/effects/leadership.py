@@ -39,7 +39,7 @@ class Leadership:
     """Candidate for, then holder of, one Lease.
 
     Args:
-        api: the API server.
+        api: the API server, over connections that nothing else can fill.
         namespace: where the Lease is.
         name: its name.
         identity: of this process, unique.
@@ -135,8 +135,11 @@ class Leadership:
         return await self._write(asked, lambda: self._api.replace(self._path, body))
 
     def _expired(self, lease: Json) -> bool:
-        """Whether nobody holds the Lease, or its holder was silent for its whole duration."""
-        if not lease["spec"].get("holderIdentity"):
+        """Whether nobody holds the Lease, or its holder was silent for its whole duration.
+
+        Where the holder is this process, the answer to its own write was lost.
+        """
+        if lease["spec"].get("holderIdentity", "") in ("", self.identity):
             return True
         version = lease["metadata"]["resourceVersion"]
         now = self._monotonic()
@@ -150,14 +153,15 @@ class Leadership:
             return False
         spec = self._lease["spec"]
         body = {**self._lease, "spec": {**spec, "renewTime": self._wall()}}
-        return await self._write(self._monotonic(), lambda: self._api.replace(self._path, body))
+        written = await self._write(self._monotonic(), lambda: self._api.replace(self._path, body))
+        return written or await self._mine_after_all()
 
     async def _write(self, asked: float, write: Callable[[], Any]) -> bool:
         try:
             self._lease = await write()
         except ApiError as error:
             if error.code == 409:  # another was first
-                return await self._mine_after_all()
+                return False
             raise
         self._deadline = asked + LEASE_DURATION
         return True

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 QUEUE_LENGTH = 1000
 REPORTER = "sweep-operator.io/sweep-operator"
 MAX_NOTE = 1024
+"""Bytes."""
 
 
 class Recorder:
@@ -45,7 +46,7 @@ class Recorder:
             try:
                 await self._api.create(paths.events(sweep["metadata"]["namespace"]), event)
             except ApiError as error:
-                if error.code not in (404, 409):  # the namespace is gone; told already
+                if error.code not in (403, 404, 409):  # the namespace ends or is gone; told already
                     logger.warning("Event %s: %s", happening.reason, error)
 
     def _event(self, metadata: Json, happening: Happening) -> dict[str, Any]:
@@ -65,7 +66,7 @@ class Recorder:
             "action": happening.reason,
             "reason": happening.reason,
             "type": "Warning" if happening.warning else "Normal",
-            "note": happening.note[:MAX_NOTE],
+            "note": happening.note.encode()[:MAX_NOTE].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": API_VERSION,
                 "kind": "Sweep",

@@ -64,32 +64,33 @@ class Reflector:
         self._params = {"labelSelector": label_selector} if label_selector else {}
         self.synced = asyncio.Event()
         self.version = 0
-        self._heard = clock()
+        self._heard: float | None = None
 
     @property
     def silent_for(self) -> float:
-        """Seconds since the server last said anything, bookmarks included."""
-        return self._clock() - self._heard
+        """Seconds since the server last said anything, bookmarks included; 0 before the start."""
+        return 0.0 if self._heard is None else self._clock() - self._heard
 
     async def run(self) -> None:
         """Reflect until cancelled."""
         pause = 0.0
         listed = False
         while True:
+            began = self._heard = self._clock()
             try:
                 if not listed:
                     await self._list()
                     listed = True
                     self.synced.set()
                 await self._watch()
-                pause = 0.0
             except ApiError as error:
                 if error.code == 410:
                     listed = False
-                    continue
-                pause = min(max(0.1, pause * 2), LONGEST_PAUSE)
-                logger.warning("Watching %s: %s; again in %.1f s", self.path, error, pause)
-                await asyncio.sleep(pause)
+                logger.warning("Watching %s: %s", self.path, error)
+            # A watch that ends at once would otherwise be opened again and again.
+            lasted = self._clock() - began
+            pause = 0.0 if lasted > LONGEST_PAUSE else min(max(0.1, pause * 2), LONGEST_PAUSE)
+            await asyncio.sleep(pause)
 
     async def _list(self) -> None:
         names: set[tuple[str, str]] = set()

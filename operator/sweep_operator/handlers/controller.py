@@ -18,7 +18,7 @@ from sweep_operator.effects.recorder import Recorder
 from sweep_operator.effects.reflector import Reflector
 from sweep_operator.effects.workqueue import WorkQueue
 from sweep_operator.planning.times import micro_timestamp
-from sweep_operator.reconcile import Reconciler
+from sweep_operator.reconcile.sweep import Reconciler
 
 logger = logging.getLogger(__name__)
 
@@ -44,12 +44,17 @@ class Identity:
 class Controller:
     """The operator without kopf: what it does from its start to its end."""
 
-    def __init__(self, api: Api, identity: Identity) -> None:
+    def __init__(self, api: Api, lease_api: Api, identity: Identity) -> None:
         self.queue = WorkQueue()
         self.cache = Cache(on_change=self.queue.add)
         self._recorder = Recorder(api, identity.name, now=_wall)
         self.leadership = Leadership(
-            api, identity.namespace, LEASE, identity.name, monotonic=time.monotonic, wall=_wall
+            lease_api,
+            identity.namespace,
+            LEASE,
+            identity.name,
+            monotonic=time.monotonic,
+            wall=_wall,
         )
         self._reconciler = Reconciler(
             api,
@@ -121,6 +126,8 @@ class Controller:
                 self.queue.succeeded(key)
                 if look_again is not None:
                     self.queue.add_after(key, look_again)
+                elif key not in self.cache.sweeps:
+                    self.queue.forget(key)
             finally:
                 self.queue.done(key)
 

@@ -16,6 +16,8 @@ from kubernetes.aio.client import Configuration
 
 from sweep_operator.api.names import GROUP, VERSION
 from sweep_operator.effects.api import Api
+from sweep_operator.effects.cache import key_of
+from sweep_operator.effects.leadership import RENEW_EVERY
 from sweep_operator.handlers.connection import configuration, kopf_connection
 from sweep_operator.handlers.controller import Controller, Identity
 from sweep_operator.handlers.probes import probes
@@ -52,7 +54,10 @@ async def run(kubeconfig: str | None, namespace: str | None, health_port: int) -
     connection = await configuration(kubeconfig)
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(Api(connection))
-        controller = Controller(api, identity)
+        lease_api = await stack.enter_async_context(
+            Api(connection, connections=2, timeout=RENEW_EVERY)
+        )
+        controller = Controller(api, lease_api, identity)
         if health_port:
             runner = web.AppRunner(probes(controller), access_log=None)
             await runner.setup()
@@ -63,7 +68,7 @@ async def run(kubeconfig: str | None, namespace: str | None, health_port: int) -
         work.add_done_callback(lambda _: stop.set())
         try:
             await kopf.operator(
-                registry=registry(controller, connection),
+                registry=registry(controller, connection, work),
                 settings=settings(),
                 stop_flag=stop,
                 standalone=True,
@@ -75,7 +80,9 @@ async def run(kubeconfig: str | None, namespace: str | None, health_port: int) -
                 await work
 
 
-def registry(controller: Controller, connection: Configuration) -> kopf.OperatorRegistry:
+def registry(
+    controller: Controller, connection: Configuration, work: "asyncio.Task[None]"
+) -> kopf.OperatorRegistry:
     """kopf's handlers: of events alone, as the others write on the user's object."""
     found = kopf.OperatorRegistry()
 
@@ -83,11 +90,17 @@ def registry(controller: Controller, connection: Configuration) -> kopf.Operator
     async def login(**_: Any) -> kopf.ConnectionInfo:
         return await kopf_connection(connection)
 
+    @kopf.on.cleanup(registry=found)
+    async def give_up(**_: Any) -> None:
+        # Before kopf waits for tasks that aren't its own: a successor waits for our Lease.
+        work.cancel()
+        await asyncio.wait([work])
+
     @kopf.on.event(GROUP, VERSION, "sweeps", registry=found)
     async def sweep_changed(event: Mapping[str, Any], **_: Any) -> None:
         sweep = dict(event["object"])
         if event["type"] == "DELETED":
-            controller.cache.drop_sweep(sweep["metadata"]["uid"])
+            controller.cache.drop_sweep(key_of(sweep))
         else:
             controller.cache.put_sweep(sweep)
 

@@ -96,16 +96,16 @@ def _fill_pod(
     spec = pod["spec"]
     spec["restartPolicy"] = "Never"
     spec.setdefault("automountServiceAccountToken", False)
-    spec["volumes"] = [*spec.get("volumes", ()), *around.volumes]
+    spec["volumes"] = [*(spec.get("volumes") or ()), *around.volumes]
     container = next(each for each in spec["containers"] if each["name"] == main)
-    container["env"] = around.merged_env(container.get("env", ()))
-    container["volumeMounts"] = [*container.get("volumeMounts", ()), *around.mounts]
+    container["env"] = around.merged_env(container.get("env") or ())
+    container["volumeMounts"] = [*(container.get("volumeMounts") or ()), *around.mounts]
     if intent.spec.command is not None:
         container["command"] = expand_command(intent.spec.command, parameters)
         container.pop("args", None)
     else:
         for field in ("command", "args"):
-            if field in container:
+            if container.get(field):
                 container[field] = expand_args(container[field], parameters)
 
 

@@ -37,6 +37,10 @@ class Ledger:
     """Numbers whose facts have changed since they were last looked at."""
     last_number: int = 0
     """The highest number ever used: a deleted run's number isn't used again."""
+    unsure: set[int] = field(default_factory=set)
+    """Numbers whose Job may have been made, as the answer was lost. They count as active."""
+    bereft: bool = False
+    """A record was deleted since the Sweep itself was last seen to be there."""
     _looks: list[tuple[float, int]] = field(default_factory=list)
     """A heap of times and numbers; an entry that `_looks_due` doesn't confirm is out of date."""
     _looks_due: dict[int, float] = field(default_factory=dict)
@@ -61,7 +65,8 @@ class Ledger:
         self._stand(run.number)
 
     def drop_run(self, number: int) -> None:
-        """Take in that a record is gone."""
+        """Take in that a record is gone: by a person's hand, or because its Sweep is."""
+        self.bereft = True
         old = self.runs.pop(number, None)
         if old is not None:
             self.counts[old.phase] -= 1
@@ -102,6 +107,16 @@ class Ledger:
         if self._looks_due.get(number) != when:
             self._looks_due[number] = when
             heappush(self._looks, (when, number))
+
+    def doubt(self, number: int) -> None:
+        """Take in that it isn't known whether a run's next Job was made."""
+        self.unsure.add(number)
+        self._stand(number)
+
+    def clear(self, number: int) -> None:
+        """Take in that it is known again, and that the other facts say it."""
+        self.unsure.discard(number)
+        self._stand(number)
 
     def take_touched(self, now: float) -> list[int]:
         """Hand over the numbers to look at, lowest first: those changed and those due."""
@@ -171,7 +186,10 @@ class Ledger:
         if run is None:
             self._looks_due.pop(number, None)
             return
-        match standing(run, self.jobs.get(number, {})):
+        found = standing(run, self.jobs.get(number, {}))
+        if found is Standing.WAITING and number in self.unsure:
+            found = Standing.ACTIVE
+        match found:
             case Standing.ACTIVE:
                 self.active.add(number)
             case Standing.WAITING:

@@ -58,7 +58,7 @@ def owner_reference(kind: str, name: str, uid: str) -> dict[str, Any]:
 
 def started_status(status: Json, job: JobFacts, pod: PodFacts) -> dict[str, Any]:
     """The status of a run whose attempt's main container has started."""
-    attempt = _attempt(job, pod)
+    attempt = _attempt(status, job, pod)
     return {
         "phase": RunPhase.RUNNING.value,
         "reason": None,
@@ -97,7 +97,7 @@ def outcome_status(
     """
     finished = pod.finished if pod and pod.finished else job.end.time if job and job.end else None
     ended = timestamp(finished) if finished else now
-    attempt = _attempt(job, pod) if job else dict(status["attempts"][-1])
+    attempt = _attempt(status, job, pod) if job else dict(status["attempts"][-1])
     attempt |= {"finished": ended, "outcome": verdict.outcome.value, "reason": verdict.reason}
     if verdict.exit_code is not None:
         attempt["exitCode"] = verdict.exit_code
@@ -114,15 +114,19 @@ def outcome_status(
         "message": message[:MAX_MESSAGE] or None,
         "startTime": status.get("startTime", attempt.get("started")),
         "completionTime": ended if verdict.outcome is not RunPhase.CRASHED else None,
-        "metrics": report.metrics or None,
-        "nonFinite": report.non_finite or None,
+        "metrics": _instead(status.get("metrics"), report.metrics),
+        "nonFinite": _instead(status.get("nonFinite"), report.non_finite),
         "value": report.metrics.get(metric) if metric else None,
         **_attempts(status, attempt),
     }
 
 
-def _attempt(job: JobFacts, pod: PodFacts | None) -> dict[str, Any]:
+def _attempt(status: Json, job: JobFacts, pod: PodFacts | None) -> dict[str, Any]:
+    """An attempt's line: what is on record of it, and what is known now."""
     attempt: dict[str, Any] = {"number": job.attempt, "job": job.name}
+    for known in status.get("attempts", ()):
+        if known["number"] == job.attempt:
+            attempt |= known
     if pod is not None:
         attempt |= {"pod": pod.name, "podUID": pod.uid}
         if pod.node:
@@ -130,6 +134,11 @@ def _attempt(job: JobFacts, pod: PodFacts | None) -> dict[str, Any]:
         if pod.started is not None:
             attempt["started"] = timestamp(pod.started)
     return attempt
+
+
+def _instead(old: Json | None, new: Json) -> dict[str, Any] | None:
+    """What a merge patch needs for a map to become `new`."""
+    return {**dict.fromkeys(old or ()), **new} or None
 
 
 def _attempts(status: Json, attempt: Json) -> dict[str, Any]:

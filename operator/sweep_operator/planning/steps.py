@@ -4,7 +4,7 @@ A step is done at most once for the same facts: when it is done, the facts have 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sweep_operator.api.run import RunPhase
@@ -103,6 +103,7 @@ def next_step(
     pod: PodFacts | None,
     *,
     now: float,
+    since: float,
     job_ttl: float,
     keep_until: float,
 ) -> Step | None:
@@ -113,6 +114,7 @@ def next_step(
         jobs: its Jobs by attempt, as far as they still exist.
         pod: the newest pod of the current attempt's Job.
         now: seconds since the epoch.
+        since: seconds since the epoch; no outcome that this process knows was recorded before.
         job_ttl: seconds that an ended Job stays once its outcome is on record.
         keep_until: seconds since the epoch; infinite for the best run so far, whose Job stays.
     """
@@ -121,7 +123,14 @@ def next_step(
         step = _current_attempt(run, job, pod, now)
         if step is not None:
             return step
-    return _clean_up(run, jobs, now, job_ttl, keep_until)
+
+    def kept_until(job: JobFacts) -> float:
+        ended = job.end.time if job.end else job.created
+        best = keep_until if job.attempt == run.attempt else 0.0
+        # The outcome may have been recorded long after the end, when the operator came back.
+        return max(max(ended, since) + job_ttl, best)
+
+    return _clean_up(run, jobs, now, kept_until)
 
 
 def retry_at(run: RunFacts) -> float:
@@ -175,17 +184,14 @@ def _waiting(run: RunFacts, job: JobFacts, pod: PodFacts | None, now: float) -> 
 
 
 def _clean_up(
-    run: RunFacts, jobs: Mapping[int, JobFacts], now: float, job_ttl: float, keep_until: float
+    run: RunFacts, jobs: Mapping[int, JobFacts], now: float, keep: Callable[[JobFacts], float]
 ) -> Step | None:
-    soonest: float | None = None
+    soonest = math.inf
     for attempt, job in jobs.items():
-        on_record = attempt < run.current_attempt
-        if not on_record or job.deleting:
+        if attempt >= run.current_attempt or job.deleting:
             continue
-        due = (job.end.time if job.end else job.created) + job_ttl
-        if attempt == run.attempt:
-            due = max(due, keep_until)
+        due = keep(job)
         if now >= due:
             return DeleteJob(job)
-        soonest = due if soonest is None else min(soonest, due)
-    return None if soonest is None or soonest == math.inf else Wait(soonest)
+        soonest = min(soonest, due)
+    return None if soonest == math.inf else Wait(soonest)

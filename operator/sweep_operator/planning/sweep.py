@@ -85,6 +85,13 @@ class Intent:
         except ParametersTooLargeError as error:
             raise InvalidSweepError(f"spec.parameters: {error}") from error
         container = self.main_container
+        for field in ("command", "args"):
+            for element in container.get(field) or ():
+                if not isinstance(element, str):
+                    raise InvalidSweepError(
+                        f"spec.template: container {container['name']}: {field} has {element!r},"
+                        " which is no string: put it in quotes"
+                    )
         try:
             if self.spec.command is not None:
                 expand_command(self.spec.command, parameters)

@@ -1,0 +1,1 @@
+"""One sweep, one pass: the only place where decisions meet requests."""

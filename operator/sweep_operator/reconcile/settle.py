@@ -1,0 +1,164 @@
+"""The second step of a pass: for each run whose facts have changed, what planning says is next."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sweep_operator.api.run import RunPhase
+from sweep_operator.effects.api import ApiError
+from sweep_operator.effects.children import Children
+from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts
+from sweep_operator.planning.ledger import Ledger
+from sweep_operator.planning.record import outcome_status, started_status, trouble_status
+from sweep_operator.planning.steps import (
+    AskWhyNoPod,
+    ConfirmGone,
+    DeleteJob,
+    LookForPod,
+    RecordOutcome,
+    RecordStarted,
+    RecordTrouble,
+    Step,
+    Wait,
+    next_step,
+)
+from sweep_operator.planning.sweep import Intent
+from sweep_operator.planning.times import timestamp
+from sweep_operator.planning.verdict import JOB_GONE, Verdict, verdict
+
+Json = Mapping[str, Any]
+
+AT_ONCE = 32
+"""Requests of one pass under way at the same time."""
+
+ASK_AGAIN = 10.0
+"""Seconds between questions why a Job has no pod."""
+
+
+class Settler:
+    """Writes what has become of runs, and clears up after them."""
+
+    def __init__(self, children: Children, clock: Callable[[], float]) -> None:
+        self._children = children
+        self._clock = clock
+        self._since: float | None = None
+
+    async def settle(
+        self, intent: Intent, ledger: Ledger, keep_best_until: float
+    ) -> ApiError | None:
+        """Do what is next for each run that was touched or is due.
+
+        Args:
+            intent: the sweep.
+            ledger: its runs.
+            keep_best_until: seconds since the epoch until which the best run's Job stays.
+
+        Returns:
+            The first request that failed; its run is looked at again.
+        """
+        for number in sorted(ledger.unsure):
+            run = ledger.runs.get(number)
+            if run is not None:
+                await self._children.read_job(intent, number, run.current_attempt)
+            ledger.clear(number)
+
+        limit = asyncio.Semaphore(AT_ONCE)
+
+        async def take(run: RunFacts, step: Step) -> ApiError | None:
+            async with limit:
+                try:
+                    await self._take(step, intent, ledger, run)
+                except ApiError as error:
+                    ledger.touched.add(run.number)
+                    return error
+            return None
+
+        steps = self._decide(intent, ledger, keep_best_until)
+        results = await asyncio.gather(*(take(run, step) for run, step in steps))
+        return next((error for error in results if error is not None), None)
+
+    def _decide(
+        self, intent: Intent, ledger: Ledger, keep_best_until: float
+    ) -> list[tuple[RunFacts, Step]]:
+        now = self._clock()
+        if self._since is None:
+            self._since = now
+        steps: list[tuple[RunFacts, Step]] = []
+        for number in ledger.take_touched(now):
+            run = ledger.runs.get(number)
+            if run is None:
+                continue
+            is_best = ledger.best is not None and ledger.best.number == number
+            step = next_step(
+                run,
+                ledger.jobs.get(number, {}),
+                ledger.pod_of(run),
+                now=now,
+                since=self._since,
+                job_ttl=intent.spec.finished_job_ttl.seconds,
+                keep_until=keep_best_until if is_best else 0.0,
+            )
+            if isinstance(step, Wait):
+                ledger.look_at(number, step.until)
+            elif step is not None:
+                steps.append((run, step))
+        return steps
+
+    async def _take(self, step: Step, intent: Intent, ledger: Ledger, run: RunFacts) -> None:
+        match step:
+            case DeleteJob(job):
+                await self._children.delete_job(intent, job)
+            case RecordTrouble(reason, message):
+                await self._children.write_run(intent, run, trouble_status(reason, message))
+            case AskWhyNoPod(job):
+                await self._ask_why_no_pod(intent, ledger, run, job)
+            case RecordStarted(job, pod):
+                stored = await self._stored_status(intent, run, pod)
+                if stored is not None:
+                    await self._children.write_run(intent, run, started_status(stored, job, pod))
+            case RecordOutcome(job, pod, found):
+                await self._record_outcome(intent, run, job, pod, found)
+            case LookForPod(job, end):
+                await self._children.read_pods(intent, job)
+                pod = ledger.pod_of(run)
+                await self._record_outcome(intent, run, job, pod, verdict(end, pod))
+            case ConfirmGone(attempt):
+                if await self._children.read_job(intent, run.number, attempt) is None:
+                    await self._record_outcome(intent, run, None, None, JOB_GONE)
+
+    async def _ask_why_no_pod(
+        self, intent: Intent, ledger: Ledger, run: RunFacts, job: JobFacts
+    ) -> None:
+        ledger.look_at(run.number, self._clock() + ASK_AGAIN)
+        message = await self._children.why_no_pod(intent, job)
+        if message and (run.reason, run.phase) != ("FailedCreate", RunPhase.PENDING):
+            status = trouble_status("FailedCreate", message)
+            await self._children.write_run(intent, run, status)
+
+    async def _record_outcome(
+        self,
+        intent: Intent,
+        run: RunFacts,
+        job: JobFacts | None,
+        pod: PodFacts | None,
+        found: Verdict,
+    ) -> None:
+        stored = await self._stored_status(intent, run, pod)
+        if stored is None:
+            return
+        metric = intent.spec.metric.name if intent.spec.metric else None
+        now = timestamp(self._clock())
+        status = outcome_status(stored, job, pod, found, metric, now)
+        await self._children.write_run(intent, run, status)
+
+    async def _stored_status(
+        self, intent: Intent, run: RunFacts, pod: PodFacts | None
+    ) -> Json | None:
+        """A record's status, for what is to be kept of it; None where the record is gone.
+
+        Nothing is read where the facts hold all there is to keep, as in nearly every run.
+        """
+        if run.current_attempt == 1 and pod is not None:
+            return {}
+        record = await self._children.read_run(intent, run.number)
+        return None if record is None else record.get("status") or {}

@@ -1,0 +1,212 @@
+"""The third step of a pass: attempts that may start, each from its record as stored.
+
+Records are made strictly in the order of their numbers, so the highest number on record says that
+all below it were made; their Jobs follow without waiting for each other.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sweep_operator.api.names import job_name, run_name
+from sweep_operator.api.run import RunPhase
+from sweep_operator.effects.api import ApiError
+from sweep_operator.effects.cache import Cache
+from sweep_operator.effects.children import Children, InTheWayError
+from sweep_operator.effects.workqueue import Key
+from sweep_operator.planning.environment import ParametersTooLargeError
+from sweep_operator.planning.job import build_job
+from sweep_operator.planning.ledger import Ledger
+from sweep_operator.planning.macros import MacroError
+from sweep_operator.planning.quota import Start, quota
+from sweep_operator.planning.record import new_record, trouble_status
+from sweep_operator.planning.refusal import Stall, stall_of, stall_of_foreigner
+from sweep_operator.planning.sweep import Intent, InvalidSweepError, stall_of_invalid
+
+Json = Mapping[str, Any]
+
+FIRST_RETRY = 2.0
+LONGEST_RETRY = 30.0
+"""Seconds between tries of a creation that was refused."""
+
+LOOK_AGAIN = 1.0
+"""Seconds after which to try what wasn't allowed, because the Lease's renewal was late, say."""
+
+
+class RefusedError(Exception):
+    """A creation was refused, and so the sweep is stalled."""
+
+    def __init__(self, stall: Stall) -> None:
+        super().__init__(stall.message)
+        self.stall = stall
+
+
+@dataclass(slots=True)
+class Retry:
+    """What keeps a sweep from starting runs, and when it is tried again."""
+
+    stall: Stall | None = None
+    """Told until a pass in which nothing was refused."""
+    refusals: int = 0
+    """In a row."""
+    due: float = 0.0
+
+    def refused(self, stall: Stall, now: float) -> float:
+        """Take in a refusal; return when to try again."""
+        self.stall = stall
+        delay = min(FIRST_RETRY * 2.0 ** min(self.refusals, 16), LONGEST_RETRY)
+        self.refusals += 1
+        self.due = now + delay
+        return self.due
+
+
+class Starter:
+    """Makes records and Jobs."""
+
+    def __init__(
+        self,
+        children: Children,
+        cache: Cache,
+        may_create: Callable[[], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self._children = children
+        self._cache = cache
+        self._may_create = may_create
+        self._clock = clock
+
+    async def start(self, intent: Intent, ledger: Ledger, retry: Retry) -> float | None:
+        """Start what may start.
+
+        Args:
+            intent: the sweep.
+            ledger: its runs.
+            retry: what was refused before; kept up to date.
+
+        Returns:
+            When to look again, in seconds since the epoch; None for when something happens.
+        """
+        now = self._clock()
+        if retry.refusals and now < retry.due:
+            return retry.due
+        chosen = quota(
+            intent.spec.state,
+            intent.spec.parallelism,
+            intent.limit,
+            ledger,
+            stalled=retry.refusals > 0,
+            now=now,
+        )
+        if not chosen.starts:
+            retry.stall, retry.refusals = None, 0
+            return chosen.look_again
+        if ledger.bereft and not await self._sweep_is_there(intent, ledger):
+            return None
+        started, refused = await self._start_all(intent, ledger, chosen.starts)
+        if refused is not None:
+            return retry.refused(refused, self._clock())
+        if started < len(chosen.starts):
+            return self._clock() + LOOK_AGAIN
+        if retry.refusals:  # the one that was tried got through: now the others
+            retry.refusals = 0
+            return self._clock()
+        retry.stall = None
+        return chosen.look_again
+
+    async def _start_all(
+        self, intent: Intent, ledger: Ledger, starts: list[Start]
+    ) -> tuple[int, Stall | None]:
+        """Start until something is refused; tell how many were, and the first refusal."""
+        started = 0
+        refused: Stall | None = None
+
+        async def make_job(start: Start, record: Json) -> None:
+            nonlocal started, refused
+            try:
+                started += await self._make_job(intent, ledger, start, record)
+            except RefusedError as error:
+                refused = refused or error.stall
+
+        async with asyncio.TaskGroup() as group:
+            for start in starts:
+                if refused is not None:
+                    break
+                try:
+                    record = await self._record(intent, start)
+                except RefusedError as error:
+                    refused = refused or error.stall
+                    break
+                if record is not None and _still_due(ledger, start):
+                    group.create_task(make_job(start, record))
+                elif start.fresh:
+                    break
+        return started, refused
+
+    async def _record(self, intent: Intent, start: Start) -> Json | None:
+        """The attempt's record as stored: made, or read; None where there is or may be none."""
+        name = run_name(intent.name, start.number)
+        try:
+            if not start.fresh:
+                return await self._children.read_run(intent, start.number)
+            parameters = intent.suggest(start.number)
+            if parameters is None or not self._may_start(intent):
+                return None
+            record = new_record(intent, start.number, parameters)
+            return await self._children.create_run(intent, record)
+        except (ApiError, InTheWayError) as error:
+            raise RefusedError(_stall("SweepRun", name, error)) from error
+
+    async def _make_job(self, intent: Intent, ledger: Ledger, start: Start, record: Json) -> bool:
+        """Make an attempt's Job; tell whether it is there now."""
+        name = job_name(intent.name, start.number, start.attempt)
+        try:
+            job = build_job(intent, record, start.attempt)
+        except (MacroError, ParametersTooLargeError) as error:
+            stall = stall_of_invalid(InvalidSweepError(f"run {start.number}: {error}"))
+            raise RefusedError(stall) from error
+        if not self._may_start(intent):
+            return False
+        try:
+            await self._children.create_job(intent, job)
+            run = ledger.runs.get(start.number)
+            if run is not None and run.phase is RunPhase.CRASHED:
+                await self._children.write_run(intent, run, trouble_status("", ""))
+        except (ApiError, InTheWayError) as error:
+            if isinstance(error, ApiError) and (error.code == 0 or error.code >= 500):
+                ledger.doubt(start.number)  # it may have been made all the same
+            raise RefusedError(_stall("Job", name, error)) from error
+        return True
+
+    async def _sweep_is_there(self, intent: Intent, ledger: Ledger) -> bool:
+        """Ask the API server, once records have vanished: with their Sweep, maybe."""
+        ledger.bereft = False
+        try:
+            return await self._children.read_sweep(intent)
+        except ApiError:
+            ledger.bereft = True
+            raise
+
+    def _may_start(self, intent: Intent) -> bool:
+        """Asked right before each creation: an edit or a lost Lease holds from then on."""
+        sweep = self._cache.sweeps.get(Key(intent.namespace, intent.uid))
+        return (
+            self._may_create()
+            and sweep is not None
+            and "deletionTimestamp" not in sweep["metadata"]
+            and sweep["metadata"].get("generation", 0) == intent.generation
+        )
+
+
+def _still_due(ledger: Ledger, start: Start) -> bool:
+    """Whether the record, as just read or made, wants this very attempt."""
+    run = ledger.runs.get(start.number)
+    return (
+        run is not None and start.number in ledger.waiting and run.current_attempt == start.attempt
+    )
+
+
+def _stall(kind: str, name: str, error: ApiError | InTheWayError) -> Stall:
+    if isinstance(error, InTheWayError):
+        return stall_of_foreigner(error.kind, error.name)
+    return stall_of(kind, name, error.code, error.message)

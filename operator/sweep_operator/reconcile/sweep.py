@@ -1,0 +1,163 @@
+"""One pass over one sweep, in numbered steps: from facts, never from the event.
+
+Everything that could differ between two runs of the same pass is an argument: the clock, the API
+server's side, who leads. A pass that is cut off anywhere leaves something that the next completes.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sweep_operator.effects import paths
+from sweep_operator.effects.api import Api, ApiError
+from sweep_operator.effects.cache import Cache, key_of
+from sweep_operator.effects.children import Children
+from sweep_operator.effects.recorder import Recorder
+from sweep_operator.effects.workqueue import Key
+from sweep_operator.planning.refusal import stall_of
+from sweep_operator.planning.status import invalid_status, sweep_status
+from sweep_operator.planning.story import Happening, happenings, pressing
+from sweep_operator.planning.sweep import Intent, InvalidSweepError, stall_of_invalid
+from sweep_operator.planning.times import seconds, timestamp
+from sweep_operator.reconcile.settle import Settler
+from sweep_operator.reconcile.start import Retry, Starter
+
+Json = Mapping[str, Any]
+
+STATUS_EVERY = 1.0
+"""Seconds between two writes of a Sweep's counts; what is pressing is written at once."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is kept of a sweep between passes; losing it costs a request, never a decision."""
+
+    intent: Intent | None = None
+    retry: Retry = field(default_factory=Retry)
+    status_written: float = 0.0
+
+
+class Reconciler:
+    """Carries out passes.
+
+    Args:
+        api: the API server.
+        cache: what is known of the cluster.
+        recorder: takes Events.
+        may_create: whether this process is still the leader; asked before each creation.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        cache: Cache,
+        recorder: Recorder,
+        *,
+        may_create: Callable[[], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        children = Children(api, cache)
+        self._api = api
+        self._cache = cache
+        self._recorder = recorder
+        self._clock = clock
+        self._settler = Settler(children, clock)
+        self._starter = Starter(children, cache, may_create, clock)
+        self._memories: dict[Key, Memory] = {}
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring a sweep one pass further.
+
+        Returns:
+            Seconds after which to look again even if nothing happens; None for never.
+
+        Raises:
+            ApiError: where a request failed, and the pass is to be tried again after a while.
+        """
+        sweep = self._cache.sweeps.get(key)
+        if sweep is None:
+            self._memories.pop(key, None)
+            return None
+        if "deletionTimestamp" in sweep["metadata"]:
+            return None  # its children are left to garbage collection
+        memory = self._memories.setdefault(key, Memory())
+        ledger = self._cache.ledger(key)
+
+        # 1. What is wanted
+        try:
+            intent = self._intent(sweep, memory)
+        except InvalidSweepError as error:
+            generation = sweep["metadata"].get("generation", 0)
+            invalid = stall_of_invalid(error)
+            status = invalid_status(invalid, generation, sweep.get("status") or {}, self._now())
+            return self._wait_until(await self._write_status(sweep, memory, status))
+
+        # 2. What has become of the runs there are
+        keep_best_until = _keep_best_until(sweep, intent)
+        if ledger.best is not None and keep_best_until < math.inf:
+            ledger.touched.add(ledger.best.number)
+        failure = await self._settler.settle(intent, ledger, keep_best_until)
+
+        # 3. Runs that may start
+        look = await self._starter.start(intent, ledger, memory.retry)
+
+        # 4. What is true now
+        stall = memory.retry.stall
+        if failure is not None and stall is None:
+            stall = stall_of("SweepRun", "status", failure.code, failure.message)
+        sweep = self._cache.sweeps.get(key, sweep)
+        status = sweep_status(intent, ledger, stall, sweep.get("status") or {}, self._now())
+        looks = [look, ledger.next_look, await self._write_status(sweep, memory, status)]
+        if failure is not None:
+            raise failure
+        return self._wait_until(min((look for look in looks if look is not None), default=None))
+
+    def _intent(self, sweep: Json, memory: Memory) -> Intent:
+        generation = sweep["metadata"].get("generation", 0)
+        if memory.intent is None or memory.intent.generation != generation:
+            memory.intent = Intent.of(sweep)
+            memory.retry.due = 0.0  # an edit may have mended what was refused
+        return memory.intent
+
+    async def _write_status(self, sweep: Json, memory: Memory, status: Json) -> float | None:
+        """Write a Sweep's status where it differs; counts alone at most once a second.
+
+        Returns the time to write at, where that is later.
+        """
+        old = sweep.get("status") or {}
+        if status == old:
+            return None
+        due = memory.status_written + STATUS_EVERY
+        if self._clock() < due and not pressing(old, status):
+            return due
+        metadata = sweep["metadata"]
+        path = paths.sweeps(metadata["namespace"], metadata["name"]) + "/status"
+        try:
+            written = await self._api.replace_in(path, "/status", status, metadata["uid"])
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            self._cache.drop_sweep(key_of(sweep))
+            return None
+        memory.status_written = self._clock()
+        self._cache.answer_sweep(written)
+        for happening in happenings(old, status):
+            self._recorder.tell(sweep, happening)
+        if not old and memory.intent is not None:
+            for warning in memory.intent.space.warnings:
+                self._recorder.tell(sweep, Happening("Discouraged", warning, warning=True))
+        return None
+
+    def _wait_until(self, moment: float | None) -> float | None:
+        return None if moment is None else max(moment - self._clock(), 0.0)
+
+    def _now(self) -> str:
+        return timestamp(self._clock())
+
+
+def _keep_best_until(sweep: Json, intent: Intent) -> float:
+    """The best run's Job stays until the sweep's end, and its time beyond."""
+    ended = (sweep.get("status") or {}).get("completionTime")
+    return math.inf if ended is None else seconds(ended) + intent.spec.finished_job_ttl.seconds
