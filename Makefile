@@ -1,0 +1,125 @@
+# What one does here, by name: `make help`.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+BIN := .venv/bin
+STAMP := .venv/.current
+
+# The tests' own cluster, where pytest-kind looks for it.
+TEST_CLUSTER := sweep-test
+TEST_KUBECONFIG := .pytest-kind/$(TEST_CLUSTER)/kubeconfig
+PYTEST = $(BIN)/pytest --cluster-name=$(TEST_CLUSTER) --kind-bin=dev/cluster \
+	--kind-kubectl-bin="$$(dev/cluster path kubectl)" $(ARGS)
+
+# The cluster of `make cluster` and `make load`.
+CLUSTER ?= sweep-demo
+KUBECONFIG_FILE = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sweep-operator/$(CLUSTER).kubeconfig
+
+# Make a cluster, or use the one that is there: $(call ensure_cluster,name,kubeconfig)
+ensure_cluster = if dev/cluster get clusters | grep -qx "$(1)"; then verb="export kubeconfig"; \
+	else verb="create cluster"; fi; dev/cluster $$verb --name="$(1)" --kubeconfig="$(2)"
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate $(UPGRADE)
+# Python programs whose names don't say so.
+EXECUTABLES := dev/cluster dev/demo dev/image dev/manifests
+
+.PHONY: help
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##### To see it work
+
+.PHONY: demo
+demo: venv ## Run a real sweep on a local cluster, from nothing
+	@dev/demo
+
+.PHONY: test
+test: venv test-cluster ## Unit, contract and core end-to-end tests, on a cluster of their own
+	$(PYTEST) -m "not slow" tests/unit tests/contract tests/integration tests/e2e
+
+.PHONY: test-all
+test-all: venv test-cluster ## All tests
+	$(PYTEST) tests
+
+.PHONY: test-unit
+test-unit: venv ## The tests that need no cluster
+	$(BIN)/pytest tests/unit tests/contract $(ARGS)
+
+##### To change it
+
+.PHONY: venv
+venv: $(STAMP) ## Make .venv with the locked tools
+$(STAMP): dev/venv pyproject.toml requirements/bootstrap.txt requirements/dev.txt
+	@echo "making .venv"
+	@dev/venv
+	@touch $@
+
+.PHONY: lock
+lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
+lock: venv ## Lock the requirements (UPGRADE=--upgrade for newer ones)
+	$(COMPILE) pyproject.toml --output-file requirements/operator.txt
+	$(COMPILE) pyproject.toml --group pyproject.toml:dev --output-file requirements/dev.txt
+	$(COMPILE) requirements/bootstrap.in --output-file requirements/bootstrap.txt
+	$(COMPILE) examples/digits/requirements.in --output-file examples/digits/requirements.txt
+
+.PHONY: crds
+crds: venv ## Generate crds/ from the models
+	$(BIN)/python -m sweep_operator.api.crd
+
+.PHONY: manifests
+manifests: crds ## Copy the CRDs into the chart and render manifests/ from it
+	dev/manifests
+
+.PHONY: format
+format: venv ## Format the code and mend what can be mended
+	$(BIN)/ruff format . $(EXECUTABLES)
+	$(BIN)/ruff check --fix . $(EXECUTABLES)
+
+.PHONY: lint
+lint: venv ## Style, types and layers
+	$(BIN)/ruff format --check . $(EXECUTABLES)
+	$(BIN)/ruff check . $(EXECUTABLES)
+	$(BIN)/mypy
+	for program in $(EXECUTABLES); do $(BIN)/mypy $$program; done
+	$(BIN)/lint-imports
+
+.PHONY: verify
+verify: lint ## Lint, and check that generated files are current
+	$(BIN)/python -m sweep_operator.api.crd --check
+	dev/manifests --check
+	"$$(dev/cluster path helm)" lint --strict --quiet --kube-version=1.37 helm/sweep-operator
+
+##### The pieces
+
+.PHONY: images
+images: venv ## Build the container images
+	@dev/image
+
+.PHONY: cluster
+cluster: venv ## Make a local cluster, if it isn't there (CLUSTER=name)
+	@mkdir -p $(dir $(KUBECONFIG_FILE))
+	@$(call ensure_cluster,$(CLUSTER),$(KUBECONFIG_FILE))
+	@echo "export KUBECONFIG=$(KUBECONFIG_FILE)"
+
+.PHONY: load
+load: images ## Load the images into it
+	@for image in $$(dev/image --names); do \
+		dev/cluster load docker-image --name $(CLUSTER) "$$image"; done
+
+# The images are built while the cluster's programs are: both take a while the first time.
+.PHONY: test-cluster
+test-cluster: venv
+	@mkdir -p $(dir $(TEST_KUBECONFIG))
+	@dev/image & images=$$!; \
+		$(call ensure_cluster,$(TEST_CLUSTER),$(TEST_KUBECONFIG)); \
+		wait $$images
+
+.PHONY: clean
+clean: ## Remove the clusters, .venv and the caches; built programs and images stay
+	@for name in $(CLUSTER) $(TEST_CLUSTER); do dev/cluster delete cluster --name=$$name; done
+	rm -rf .venv .pytest-kind .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,80 @@
+"""Images: the same files give the same bytes, and one name stands in all places."""
+
+import json
+import tarfile
+from pathlib import Path
+
+import yaml
+
+from images import layers
+from images.archive import write_archive
+from images.catalog import IMAGES, REPOSITORY, version
+from sweep_operator.api.sweep import Sweep
+
+
+def tree(root: Path) -> Path:
+    (root / "app").mkdir(parents=True)
+    (root / "app/train.py").write_text("print(1)\n")
+    (root / "bin").symlink_to("usr/bin")
+    return root
+
+
+def test_the_same_files_give_the_same_layer(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        layers.pack(tree(tmp_path / name), tmp_path / f"{name}.tar")
+    assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
+    with tarfile.open(tmp_path / "a.tar") as tar:
+        assert {(m.name, m.uid, m.mtime) for m in tar} == {
+            ("app", 0, 0),
+            ("app/train.py", 0, 0),
+            ("bin", 0, 0),
+        }
+
+
+def test_an_archive_names_its_image_and_its_layers(tmp_path: Path) -> None:
+    layer = tmp_path / "sources-1.tar"
+    layers.pack(tree(tmp_path / "root"), layer)
+    archive = tmp_path / "image.tar"
+    write_archive(
+        archive,
+        name="localhost/x:1",
+        layers=[layer],
+        user=65532,
+        command=["python3"],
+        environment={"A": "b"},
+    )
+    with tarfile.open(archive) as tar:
+        names = tar.getnames()
+        manifest = json.load(tar.extractfile("manifest.json") or (tmp_path / "none").open())
+        config = json.load(tar.extractfile(manifest[0]["Config"]) or (tmp_path / "none").open())
+    assert manifest[0]["RepoTags"] == ["localhost/x:1"]
+    assert manifest[0]["Layers"] == ["sources-1.tar"]
+    assert set(names) == {"manifest.json", manifest[0]["Config"], "sources-1.tar"}
+    assert config["config"]["User"] == "65532:65532"
+    assert config["config"]["Env"] == ["A=b"]
+
+
+def test_digests_tell_parts_apart() -> None:
+    assert layers.digest("ab", "c") != layers.digest("a", "bc")
+
+
+def test_what_python_leaves_behind_is_no_source(tmp_path: Path) -> None:
+    before = layers.digest_files(tree(tmp_path / "root"))
+    (tmp_path / "root/app/__pycache__").mkdir()
+    (tmp_path / "root/app/__pycache__/train.cpython-311.pyc").write_bytes(b"x")
+    assert layers.digest_files(tmp_path / "root") == before
+
+
+def test_the_example_is_a_sweep_that_runs_the_image_built_for_it() -> None:
+    text = (REPOSITORY / "examples/digits/sweep.yaml").read_text()
+    sweep = Sweep.model_validate(yaml.safe_load(text))
+    container = sweep.spec.template.spec.template.spec.containers[0]
+    assert (container.model_extra or {})["image"] == IMAGES["digits"].name
+
+
+def test_the_chart_installs_the_image_that_is_built() -> None:
+    chart = REPOSITORY / "helm/sweep-operator"
+    values = yaml.safe_load((chart / "values.yaml").read_text())
+    about = yaml.safe_load((chart / "Chart.yaml").read_text())
+    assert about["appVersion"] == about["version"] == version()
+    assert f"{values['image']['repository']}:{about['appVersion']}" == IMAGES["operator"].name
