@@ -137,6 +137,8 @@ def _declare_controlled(fields: Sequence[Controlled], schema: Schema) -> None:
         }
         if field.type == "string":
             declared["maxLength"] = MAX_CONTROLLED_LENGTH
+        if field.type == "object":
+            declared[PRESERVE] = True  # or what stands in it would be told of as unknown fields
         schema["properties"][field.name] = declared
 
 

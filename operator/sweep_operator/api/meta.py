@@ -14,6 +14,9 @@ MAX_MESSAGE: Final = 32768
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """A moment as the API server writes it: 2026-01-31T12:00:00Z."""
 
+CAMEL_CASE: Final = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
+"""What a reason looks like, by metav1.Condition."""
+
 Reason = Annotated[str, Field(max_length=MAX_REASON)]
 Message = Annotated[str, Field(max_length=MAX_MESSAGE)]
 
@@ -58,7 +61,7 @@ class Condition(ObservedModel):
         Reason,
         Field(
             min_length=1,
-            pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+            pattern=CAMEL_CASE,
             description="Why, in one CamelCase word.",
         ),
     ]

@@ -1,5 +1,6 @@
 """One entry of spec.parameters: its forms, W&B's distributions, and what makes an entry wrong."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -367,7 +368,8 @@ def _values_differ(parameter: Parameter) -> str | None:
     for value in parameter.values or ():
         key = _identity(value)
         if key in seen:
-            return f"values has {value!r} twice: keep one (probabilities make one likelier)"
+            written = json.dumps(value, ensure_ascii=False)
+            return f"values has {written} twice: keep one (probabilities make one likelier)"
         seen.add(key)
     return None
 

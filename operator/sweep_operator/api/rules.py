@@ -23,7 +23,7 @@ from sweep_operator.api.parameters import (
     PROBABILITY_TOLERANCE,
     Distribution,
 )
-from sweep_operator.api.sweep import MIN_FINISHED_JOB_TTL
+from sweep_operator.api.sweep import MIN_FINISHED_JOB_TTL, MIN_PENDING_TIMEOUT
 from sweep_operator.api.template import CONTROLLED_IN_JOB, CONTROLLED_IN_POD, Controlled
 
 FORBIDDEN: Final = "FieldValueForbidden"
@@ -203,6 +203,7 @@ NAMES: Final = (
     Rule(
         f"!self.exists(name, {_MISNAMED})",
         NAME_MESSAGE,
+        expression=f'self.filter(name, {_MISNAMED})[0] + ": {NAME_MESSAGE}"',
     ),
 )
 """For each map of parameters."""
@@ -222,16 +223,16 @@ _NOT_IN_GRID: Final = (
 )
 
 _MUTABLE_HINT: Final = (
-    "it would be another search. Create a Sweep of another name; state, parallelism, runCap and "
+    "Create a Sweep of another name; state, parallelism, runCap, failurePolicy, pendingTimeout and "
     "finishedJobTTL may change"
 )
 
 
-def _immutable(field: str) -> Rule:
+def _immutable(field: str, why: str = "it would be another search") -> Rule:
     return Rule(
         f"has(self.{field}) == has(oldSelf.{field}) && "
         f"(!has(self.{field}) || self.{field} == oldSelf.{field})",
-        f"{field} can't change: {_MUTABLE_HINT}",
+        f"{field} can't change: {why}. {_MUTABLE_HINT}",
         field=field,
         reason=FORBIDDEN,
     )
@@ -246,9 +247,11 @@ IMMUTABLE: Final = (
     "mainContainer",
     "template",
 )
+"""What makes a search the search it is."""
 
 SPEC: Final = (
     *(_immutable(field) for field in IMMUTABLE),
+    _immutable("cancelGracePeriodSeconds", "all runs of a sweep get the same"),
     Rule(
         f"self.method != 'grid' || !self.parameters.exists(name, {_NOT_IN_GRID})",
         "a grid can't go through a continuous parameter",
@@ -290,12 +293,9 @@ SWEEP: Final = (
     ),
 )
 
-FINISHED_JOB_TTL: Final = (
-    Rule(
-        f"self >= duration('{MIN_FINISHED_JOB_TTL:g}s')",
-        f"must be at least {MIN_FINISHED_JOB_TTL:g}s",
-    ),
-)
+
+def _at_least(seconds: float) -> tuple[Rule, ...]:
+    return (Rule(f"self >= duration('{seconds:g}s')", f"must be at least {seconds:g}s"),)
 
 
 def _left_to_the_operator(field: Controlled) -> Rule:
@@ -330,7 +330,8 @@ SWEEP_RULES: Final[Rules] = {
     "": SWEEP,
     "spec": SPEC,
     "spec.state": STATE,
-    "spec.finishedJobTTL": FINISHED_JOB_TTL,
+    "spec.pendingTimeout": _at_least(MIN_PENDING_TIMEOUT),
+    "spec.finishedJobTTL": _at_least(MIN_FINISHED_JOB_TTL),
     "spec.parameters": NAMES,
     "spec.parameters.*": (*NESTING, *PARAMETER),
     "spec.parameters.*.parameters": NAMES,

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, JsonValue
 
-from sweep_operator.api.meta import Message, ObjectMeta, Reason, Time
+from sweep_operator.api.meta import CAMEL_CASE, Message, ObjectMeta, Reason, Time
 from sweep_operator.api.model import Number, ObservedModel, list_map
 from sweep_operator.api.names import API_VERSION, MAX_SWEEP_NAME
 from sweep_operator.api.parameters import MAX_NAMES
@@ -93,6 +93,14 @@ class SweepRunStatus(ObservedModel):
     ] = RunPhase.PENDING
     reason: Annotated[Reason | None, Field(description="Why, in one CamelCase word.")] = None
     message: Annotated[Message | None, Field(description="Why, in a sentence for people.")] = None
+    stop_reason: Annotated[
+        Reason | None,
+        Field(
+            pattern=CAMEL_CASE,
+            description="Why the operator is stopping the attempt, in one CamelCase word; written "
+            "before it does.",
+        ),
+    ] = None
     attempts: Annotated[
         tuple[Attempt, ...],
         Field(

@@ -24,6 +24,11 @@ MAX_PARAMETERS_BYTES: Final = 64 * 1024
 MIN_FINISHED_JOB_TTL: Final = 30.0
 """Seconds. A recorded Job guards its name for at least twice the Lease's duration."""
 
+MIN_PENDING_TIMEOUT: Final = 10.0
+"""Seconds. A healthy pod takes as long to be scheduled, pulled and started."""
+
+MAX_CANCEL_GRACE_PERIOD: Final = 3600
+
 MAX_NUMBER_LENGTH: Final = 24
 """Characters of any double or int64 in JSON."""
 
@@ -83,10 +88,27 @@ class Metric(Model):
     ] = Goal.MINIMIZE
 
 
-def _stays_long_enough(ttl: Duration) -> Duration:
-    if ttl.seconds < MIN_FINISHED_JOB_TTL:
-        raise ValueError(f"must be at least {MIN_FINISHED_JOB_TTL:g}s, not {ttl}")
-    return ttl
+class FailurePolicy(Model):
+    """What failed runs mean for the sweep."""
+
+    max_failures: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=MAX_RUNS,
+            description="How many Failed runs fail the sweep: it makes no new runs then. Without "
+            "it the sweep goes on however many fail. Crashed and Killed runs don't count.",
+        ),
+    ] = None
+
+
+def _at_least(least: float) -> AfterValidator:
+    def check(duration: Duration) -> Duration:
+        if duration.seconds < least:
+            raise ValueError(f"must be at least {least:g}s, not {duration}")
+        return duration
+
+    return AfterValidator(check)
 
 
 class SweepSpec(Model):
@@ -157,14 +179,37 @@ class SweepSpec(Model):
             "Sweep has its own.",
         ),
     ] = None
+    failure_policy: Annotated[
+        FailurePolicy | None,
+        Field(
+            description="When failed runs fail the sweep: failurePolicy: {maxFailures: 3}. May be "
+            "changed: a failed sweep goes on when maxFailures is raised."
+        ),
+    ] = None
+    pending_timeout: Annotated[
+        Annotated[Duration, _at_least(MIN_PENDING_TIMEOUT)] | None,
+        Field(
+            description="A run whose pod hasn't started so long after its Job was made is Failed: "
+            "90s, 10m, 1h30m. At least 10s. Without it a run waits for ever. May be changed."
+        ),
+    ] = None
+    cancel_grace_period_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MAX_CANCEL_GRACE_PERIOD,
+            description="How many seconds a program has between SIGTERM and SIGKILL when the sweep "
+            "is cancelled.",
+        ),
+    ] = 1
     finished_job_ttl: Annotated[
         Duration,
-        AfterValidator(_stays_long_enough),
+        _at_least(MIN_FINISHED_JOB_TTL),
         Field(
             alias="finishedJobTTL",
             description="How long a run's Job, its pod and its log stay after its outcome is on "
             "record: 90s, 10m, 1h30m. At least 30s. The record (SweepRun) stays, and so does the "
-            "best run's Job.",
+            "best run's Job. May be changed.",
         ),
     ] = Duration("10m")
     command: Annotated[

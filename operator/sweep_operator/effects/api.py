@@ -97,9 +97,9 @@ class Api:
         ]
         return await self._request("PATCH", path, operations, content_type=JSON_PATCH)
 
-    async def delete(self, path: str, options: Json) -> dict[str, Any]:
-        """Delete an object, or, by a collection's path, all of it that `options` select."""
-        return await self._request("DELETE", path, options)
+    async def delete(self, path: str, options: Json, **params: str) -> dict[str, Any]:
+        """Delete an object, or, by a collection's path, all of it that selectors choose."""
+        return await self._request("DELETE", path, options, params=params)
 
     async def watch(self, path: str, **params: str) -> AsyncGenerator[dict[str, Any], None]:
         """Yield watch events until the server ends the watch."""

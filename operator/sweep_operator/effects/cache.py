@@ -174,7 +174,10 @@ class RunSink(Sink):
 
     @override
     def _enter(self, ledger: Ledger, number: int, thing: Json) -> None:
-        ledger.put_run(run_facts(thing))
+        facts = run_facts(thing)
+        if facts.number != number:
+            raise ValueError(f"its label says run {number}, its spec {facts.number}")
+        ledger.put_run(facts)
 
     @override
     def _strike(self, ledger: Ledger, number: int, name: str) -> None:

@@ -6,7 +6,7 @@ the one that was to be made; under another uid it is in the way.
 
 from typing import Any
 
-from sweep_operator.api.names import job_name, run_name
+from sweep_operator.api.names import LABEL_SWEEP_UID, job_name, run_name
 from sweep_operator.effects import paths
 from sweep_operator.effects.api import Api, ApiError, Json
 from sweep_operator.effects.cache import Cache, Sink
@@ -105,18 +105,42 @@ class Children:
         self._cache.answer_sweep(found)
         return True
 
-    async def delete_job(self, intent: Intent, job: JobFacts) -> None:
-        """Delete a Job and its pods; one that is gone is deleted."""
+    async def kill_pods(self, intent: Intent) -> None:
+        """Tell all pods of a sweep that haven't ended to go, in one request."""
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "gracePeriodSeconds": intent.spec.cancel_grace_period_seconds,
+        }
+        await self._api.delete(paths.pods(intent.namespace), options, **_unended_pods(intent))
+
+    async def count_pods(self, intent: Intent) -> int:
+        """Ask the API server itself how many pods of a sweep haven't ended."""
+        found = await self._api.get(paths.pods(intent.namespace), **_unended_pods(intent))
+        return len(found["items"])
+
+    async def delete_job(
+        self, intent: Intent, job: JobFacts, *, if_unchanged: bool = False
+    ) -> None:
+        """Delete a Job and its pods; one that is gone is deleted.
+
+        With `if_unchanged` only if it is still as it was seen; else it is read.
+        """
+        preconditions = {"uid": job.uid}
+        if if_unchanged:
+            preconditions["resourceVersion"] = str(job.resource_version)
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": "Background",
-            "preconditions": {"uid": job.uid},
+            "preconditions": preconditions,
         }
         try:
             await self._api.delete(paths.jobs(intent.namespace, job.name), options)
         except ApiError as error:
-            if error.code not in (404, 409):  # gone, or another of the same name
+            if error.code == 409:  # another of the same name, or news of this one
+                await self.read_job(intent, job.number, job.attempt)
+            elif error.code != 404:
                 raise
 
     async def _create(
@@ -149,3 +173,11 @@ class Children:
             return None
         sink.answer(found)
         return found
+
+
+def _unended_pods(intent: Intent) -> dict[str, str]:
+    """Finished runs' pods stay, for their logs."""
+    return {
+        "labelSelector": f"{LABEL_SWEEP_UID}={intent.uid}",
+        "fieldSelector": "status.phase!=Succeeded,status.phase!=Failed",
+    }

@@ -56,6 +56,9 @@ def run_facts(record: Json) -> RunFacts:
         attempt=last.get("number", 0),
         attempt_open=bool(last) and "outcome" not in last,
         attempt_ended=time_of(last.get("finished")),
+        started="startTime" in status,
+        ended=time_of(status.get("completionTime")),
+        stop_reason=status.get("stopReason") or "",
         crashes=crashes,
         value=status.get("value"),
         parameters=compact(spec["parameters"]),
@@ -117,7 +120,14 @@ def pod_facts(pod: Json) -> PodFacts:
         termination_message=terminated.get("message", ""),
         trouble=None if ran or terminal else _trouble(status, created),
         terminal=terminal,
+        told=_told(metadata),
     )
+
+
+def _told(metadata: Json) -> float | None:
+    """A deletionTimestamp is when the grace period ends."""
+    ends = time_of(metadata.get("deletionTimestamp"))
+    return None if ends is None else ends - metadata.get("deletionGracePeriodSeconds", 0)
 
 
 def _trouble(status: Json, created: float) -> Trouble | None:

@@ -60,6 +60,15 @@ class PodFacts(NamedTuple):
     trouble: Trouble | None
     terminal: bool
     """Phase Succeeded or Failed: nothing more will be said by this pod."""
+    told: float | None
+    """When the pod was told to go; None as long as it wasn't."""
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """The program exited with 0 before its pod was told to go, to the second."""
+        if self.exit_code != 0:
+            return False
+        return self.told is None or (self.finished is not None and self.finished < self.told)
 
 
 class RunFacts(NamedTuple):
@@ -77,6 +86,12 @@ class RunFacts(NamedTuple):
     attempt_open: bool
     """The last attempt on record has no outcome yet."""
     attempt_ended: float | None
+    started: bool
+    """A container of some attempt has started once."""
+    ended: float | None
+    """When the run ended for good."""
+    stop_reason: str
+    """Why the current attempt is being ended by the operator; empty if it isn't."""
     crashes: int
     """Attempts in a row that ended Crashed: the exponent of the backoff."""
     value: float | None

@@ -4,14 +4,18 @@ A ledger knows the newest facts of each run, its Jobs and pods, and keeps the co
 best run and the numbers that need a look. It doesn't know where the facts come from.
 """
 
+from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from heapq import heappop, heappush, nlargest
 from typing import NamedTuple
 
 from sweep_operator.api.run import RunPhase
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts, Standing, standing
 from sweep_operator.planning.metrics import better
+
+SYSTEMATIC = 5
+"""Failures in a row that are no coincidence."""
 
 
 class Best(NamedTuple):
@@ -44,6 +48,8 @@ class Ledger:
     _looks: list[tuple[float, int]] = field(default_factory=list)
     """A heap of times and numbers; an entry that `_looks_due` doesn't confirm is out of date."""
     _looks_due: dict[int, float] = field(default_factory=dict)
+    _last_ends: list[tuple[float, int]] | None = field(default_factory=list)
+    """When the last few runs to end did so, and their numbers; None where not known."""
     _best: Best | None = None
     _best_known: bool = True
 
@@ -62,6 +68,7 @@ class Ledger:
         self.counts[run.phase] += 1
         self.last_number = max(self.last_number, run.number)
         self._review_best(old, run)
+        self._review_ends(old, run)
         self._stand(run.number)
 
     def drop_run(self, number: int) -> None:
@@ -71,6 +78,7 @@ class Ledger:
         if old is not None:
             self.counts[old.phase] -= 1
             self._review_best(old, None)
+            self._review_ends(old, None)
         self._stand(number)
 
     def put_job(self, job: JobFacts) -> None:
@@ -150,6 +158,15 @@ class Ledger:
         return self._best
 
     @property
+    def failing(self) -> bool:
+        """The last few runs to end have all failed: it is the program, the data or the template."""
+        if self._last_ends is None:
+            ends = ((run.ended, run.number) for run in self.runs.values() if run.ended is not None)
+            self._last_ends = sorted(nlargest(SYSTEMATIC, ends))
+        phases = {self.runs[number].phase for _, number in self._last_ends}
+        return len(self._last_ends) == SYSTEMATIC and phases == {RunPhase.FAILED}
+
+    @property
     def empty(self) -> bool:
         """Nothing is known of any child."""
         return not (self.runs or self.jobs or self.pods)
@@ -166,6 +183,13 @@ class Ledger:
                 self._best_known = False
         elif new is not None and self._best_known:
             self._challenge(new)
+
+    def _review_ends(self, old: RunFacts | None, new: RunFacts | None) -> None:
+        if old is not None and old.ended is not None:
+            self._last_ends = None
+        elif new is not None and new.ended is not None and self._last_ends is not None:
+            insort(self._last_ends, (new.ended, new.number))
+            del self._last_ends[:-SYSTEMATIC]
 
     def _challenge(self, run: RunFacts) -> None:
         if self.goal is None or run.phase is not RunPhase.FINISHED or run.value is None:

@@ -3,6 +3,7 @@
 from sweep_operator.api.sweep import SweepPhase, SweepState
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.refusal import Stall
+from sweep_operator.planning.regime import Regime, may_attempt
 
 
 def drained(ledger: Ledger) -> bool:
@@ -15,19 +16,46 @@ def exhausted(limit: int | None, ledger: Ledger) -> bool:
     return limit is not None and ledger.last_number >= limit
 
 
-def phase(state: SweepState, limit: int | None, ledger: Ledger, stall: Stall | None) -> SweepPhase:
-    """Decide the phase. A sweep is Running as long as there is work left, whatever its runs do."""
-    if state is not SweepState.RUNNING:
-        return SweepPhase(state.value)
-    if exhausted(limit, ledger) and drained(ledger):
+def at_rest(regime: Regime, ledger: Ledger) -> bool:
+    """No run is active, and none of those that wait will be attempted without an edit."""
+    if ledger.active:
+        return False
+    return not any(may_attempt(regime, ledger.runs[number]) for number in ledger.waiting)
+
+
+def phase(
+    regime: Regime, limit: int | None, ledger: Ledger, stall: Stall | None, previous: str
+) -> SweepPhase:
+    """Decide the phase: the table of states.
+
+    Args:
+        regime: what holds for the runs.
+        limit: how many runs there can be, None for no end.
+        ledger: the runs.
+        stall: what keeps the sweep from going on.
+        previous: the phase as last written. What has Finished or Failed stays so when spec.state
+            is edited afterwards, but only where the runs still say the same.
+    """
+    done = exhausted(limit, ledger) and drained(ledger)
+    failed = regime.spent
+    if regime.state is SweepState.RUNNING:
+        if failed:
+            return SweepPhase.FAILED
+        if done:
+            return SweepPhase.FINISHED
+        if stall is not None and stall.for_good:
+            return SweepPhase.CRASHED
+        return SweepPhase.RUNNING
+    if failed and previous == SweepPhase.FAILED and not ledger.active:
+        return SweepPhase.FAILED
+    if done and previous == SweepPhase.FINISHED:
         return SweepPhase.FINISHED
-    if stall is not None and stall.for_good:
-        return SweepPhase.CRASHED
-    return SweepPhase.RUNNING
+    return SweepPhase(regime.state.value)
 
 
-def complete(current: SweepPhase, ledger: Ledger) -> bool:
-    """No run is active and none will come without an edit."""
-    if current in (SweepPhase.STOPPED, SweepPhase.CANCELLED):
-        return not ledger.active
-    return current is SweepPhase.FINISHED
+def complete(current: SweepPhase, regime: Regime, ledger: Ledger) -> bool:
+    """Whether a sweep is at its end for all that is wanted, be that a good end or not."""
+    if current is SweepPhase.FINISHED:
+        return True
+    ends = (SweepPhase.STOPPED, SweepPhase.CANCELLED, SweepPhase.FAILED)
+    return current in ends and at_rest(regime, ledger)

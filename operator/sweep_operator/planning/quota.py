@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from sweep_operator.api.sweep import SweepState
 from sweep_operator.planning.ledger import Ledger
+from sweep_operator.planning.regime import Regime, may_attempt, may_make_runs
 from sweep_operator.planning.steps import retry_at
 
 
@@ -24,7 +24,7 @@ class Quota(NamedTuple):
 
 
 def quota(
-    state: SweepState,
+    regime: Regime,
     parallelism: int,
     limit: int | None,
     ledger: Ledger,
@@ -35,15 +35,13 @@ def quota(
     """Choose the attempts to start: runs that wait go before new ones.
 
     Args:
-        state: what the user wants.
+        regime: what holds for all runs of the sweep.
         parallelism: runs at a time.
         limit: how many runs there can be, None for no end.
         ledger: the sweep's runs.
         stalled: the last creation was refused: one is tried, rather than all.
         now: seconds since the epoch.
     """
-    if state is not SweepState.RUNNING:
-        return Quota([], None)
     free = parallelism - len(ledger.active)
     if stalled:
         free = min(free, 1)
@@ -51,13 +49,15 @@ def quota(
     look_again: float | None = None
     for number in sorted(ledger.waiting):
         run = ledger.runs[number]
+        if not may_attempt(regime, run):
+            continue
         due = retry_at(run)
         if due > now:
             look_again = due if look_again is None else min(look_again, due)
         elif len(starts) < free:
             starts.append(Start(number, run.current_attempt, fresh=False))
     number = ledger.last_number
-    while len(starts) < free and (limit is None or number < limit):
+    while may_make_runs(regime) and len(starts) < free and (limit is None or number < limit):
         number += 1
         starts.append(Start(number, 1, fresh=True))
     return Quota(starts, look_again)

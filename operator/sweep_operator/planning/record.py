@@ -12,7 +12,7 @@ from sweep_operator.api.names import (
     run_name,
 )
 from sweep_operator.api.run import RunPhase
-from sweep_operator.planning.facts import JobFacts, PodFacts
+from sweep_operator.planning.facts import SETTLED, JobFacts, PodFacts
 from sweep_operator.planning.metrics import parse_report
 from sweep_operator.planning.sweep import Intent
 from sweep_operator.planning.times import timestamp
@@ -63,9 +63,17 @@ def started_status(status: Json, job: JobFacts, pod: PodFacts) -> dict[str, Any]
         "phase": RunPhase.RUNNING.value,
         "reason": None,
         "message": None,
+        "stopReason": None,
         "startTime": status.get("startTime", attempt.get("started")),
         **_attempts(status, attempt),
     }
+
+
+def stopping_status(
+    status: Json, job: JobFacts, pod: PodFacts | None, reason: str | None
+) -> dict[str, Any]:
+    """The status of a run whose attempt is about to be ended, or, with no reason, no longer."""
+    return {"stopReason": reason, **_attempts(status, _attempt(status, job, pod))}
 
 
 def trouble_status(reason: str, message: str) -> dict[str, Any]:
@@ -89,7 +97,7 @@ def outcome_status(
 
     Args:
         status: as stored.
-        job: the attempt's Job, None where it was deleted before its outcome was on record.
+        job: the attempt's Job, None where it is gone or was never made.
         pod: its newest pod, if it is still known.
         verdict: what became of the attempt.
         metric: name of the sweep's metric, if it has one.
@@ -97,10 +105,6 @@ def outcome_status(
     """
     finished = pod.finished if pod and pod.finished else job.end.time if job and job.end else None
     ended = timestamp(finished) if finished else now
-    attempt = _attempt(status, job, pod) if job else dict(status["attempts"][-1])
-    attempt |= {"finished": ended, "outcome": verdict.outcome.value, "reason": verdict.reason}
-    if verdict.exit_code is not None:
-        attempt["exitCode"] = verdict.exit_code
     report = parse_report(pod.termination_message if pod else "")
     message, reason = verdict.message, verdict.reason
     if verdict.outcome is RunPhase.FINISHED:
@@ -108,17 +112,36 @@ def outcome_status(
         if metric and metric not in report.metrics:
             reason = "MetricNotFinite" if metric in report.non_finite else "MetricMissing"
             message = f"The program reported no finite {metric!r}. {report.problem}".strip()
-    return {
+    changed: dict[str, Any] = {
         "phase": verdict.outcome.value,
         "reason": reason,
         "message": message[:MAX_MESSAGE] or None,
-        "startTime": status.get("startTime", attempt.get("started")),
-        "completionTime": ended if verdict.outcome is not RunPhase.CRASHED else None,
+        "stopReason": None,
+        "completionTime": ended if verdict.outcome in SETTLED else None,
         "metrics": _instead(status.get("metrics"), report.metrics),
         "nonFinite": _instead(status.get("nonFinite"), report.non_finite),
         "value": report.metrics.get(metric) if metric else None,
-        **_attempts(status, attempt),
     }
+    attempt = _open_attempt(status, job, pod)
+    if attempt:
+        # An attempt that was held is over, its run is not.
+        held = verdict.outcome is RunPhase.PENDING
+        outcome = RunPhase.KILLED if held else verdict.outcome
+        attempt |= {"finished": ended, "outcome": outcome.value, "reason": verdict.reason}
+        if verdict.exit_code is not None:
+            attempt["exitCode"] = verdict.exit_code
+        changed |= _attempts(status, attempt)
+        if started := status.get("startTime", attempt.get("started")):
+            changed["startTime"] = started
+    return changed
+
+
+def _open_attempt(status: Json, job: JobFacts | None, pod: PodFacts | None) -> dict[str, Any]:
+    """The line of the attempt that ends; empty where there is none, as no Job was made."""
+    if job is not None:
+        return _attempt(status, job, pod)
+    attempts = status.get("attempts") or ()
+    return dict(attempts[-1]) if attempts and "outcome" not in attempts[-1] else {}
 
 
 def _attempt(status: Json, job: JobFacts, pod: PodFacts | None) -> dict[str, Any]:

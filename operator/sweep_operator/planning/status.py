@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sweep_operator.api.names import LABEL_SWEEP_UID
+from sweep_operator.api.names import LABEL_SWEEP_UID, run_name
 from sweep_operator.api.run import RunPhase
 from sweep_operator.api.sweep import SweepPhase
-from sweep_operator.planning.ledger import Ledger
+from sweep_operator.planning.ledger import SYSTEMATIC, Ledger
 from sweep_operator.planning.phase import complete, phase
 from sweep_operator.planning.refusal import Stall
 from sweep_operator.planning.sweep import Intent
@@ -24,12 +25,17 @@ class Condition(NamedTuple):
     message: str
 
 
-TRANSIENT = frozenset({"PodsNotStarting"})
+TRANSIENT = frozenset({"Failed", "PodsNotStarting", "SystematicFailures"})
 """Conditions that are shown only once they have been true: most sweeps never see them."""
 
 
 def sweep_status(
-    intent: Intent, ledger: Ledger, stall: Stall | None, previous: Json, now: str
+    intent: Intent,
+    ledger: Ledger,
+    stall: Stall | None,
+    pods_left: int,
+    previous: Json,
+    now: str,
 ) -> dict[str, Any]:
     """Build the status of a sweep whose spec can be run.
 
@@ -37,11 +43,14 @@ def sweep_status(
         intent: what is wanted.
         ledger: its runs.
         stall: what keeps it from going on, if anything does.
+        pods_left: pods of a cancelled sweep that aren't known to be gone.
         previous: the status as last written.
         now: RFC 3339 time for what changes now.
     """
-    current = phase(intent.spec.state, intent.limit, ledger, stall)
-    done = complete(current, ledger)
+    regime = intent.regime(ledger)
+    current = phase(regime, intent.limit, ledger, stall, previous.get("phase", ""))
+    done = complete(current, regime, ledger) and not pods_left
+    story = _Story(intent, ledger, current, pods_left)
     status: dict[str, Any] = {
         "phase": current.value,
         "observedGeneration": intent.generation,
@@ -51,9 +60,7 @@ def sweep_status(
         "selector": f"{LABEL_SWEEP_UID}={intent.uid}",
         "startTime": previous.get("startTime", now),
         "conditions": conditions_with_times(
-            _conditions(intent, ledger, stall, current, done=done),
-            previous.get("conditions", ()),
-            now,
+            story.conditions(stall, done=done), previous.get("conditions", ()), now
         ),
     }
     if done:
@@ -61,7 +68,7 @@ def sweep_status(
     if ledger.best is not None:
         run = ledger.runs[ledger.best.number]
         status["best"] = {
-            "run": f"{intent.name}-{run.number}",
+            "run": run_name(intent.name, run.number),
             "number": run.number,
             "value": ledger.best.value,
             "parameters": json.loads(run.parameters),
@@ -82,46 +89,85 @@ def invalid_status(stall: Stall, generation: int, previous: Json, now: str) -> d
     }
 
 
-def _conditions(
-    intent: Intent, ledger: Ledger, stall: Stall | None, current: SweepPhase, *, done: bool
-) -> list[Condition]:
-    not_starting = _pods_not_starting(ledger)
-    sentence = _sentence(intent, ledger, current)
-    hindrance = (stall.reason, stall.message) if stall else None
-    if hindrance is None and not_starting.status:
-        hindrance = (not_starting.type, not_starting.message)
-    return [
-        Condition("Ready", hindrance is None, *(hindrance or (current.value, sentence))),
-        Condition("Complete", done, current.value, sentence),
-        Condition("Stalled", True, stall.reason, stall.message)
-        if stall
-        else Condition("Stalled", False, "NotStalled", "Nothing keeps the sweep from going on."),
-        not_starting,
-    ]
+@dataclass(frozen=True)
+class _Story:
+    """What a sweep's conditions say."""
 
+    intent: Intent
+    ledger: Ledger
+    phase: SweepPhase
+    pods_left: int
 
-def _sentence(intent: Intent, ledger: Ledger, current: SweepPhase) -> str:
-    active = len(ledger.active)
-    made = f"{ledger.last_number} of {intent.limit}" if intent.limit else f"{ledger.last_number}"
-    match current:
-        case SweepPhase.FINISHED:
-            reason = "cap" if intent.limit == intent.spec.run_cap else "end of the grid"
-            return f"The {reason} of {intent.limit} runs is reached and none is active."
-        case SweepPhase.RUNNING | SweepPhase.CRASHED:
-            return f"{made} runs made, at most {intent.spec.parallelism} at a time."
-        case _:
-            return f"No new runs are made; {made} made so far, {active} of them active."
+    def conditions(self, stall: Stall | None, *, done: bool) -> list[Condition]:
+        failed = self.phase is SweepPhase.FAILED
+        sentence = self.sentence()
+        not_starting, failing = self.pods_not_starting(), self.systematic_failures()
+        hindrance = (stall.reason, stall.message) if stall else None
+        if hindrance is None and not_starting.status:
+            hindrance = (not_starting.type, not_starting.message)
+        if hindrance is None and failed:
+            hindrance = (self.phase.value, sentence)
+        return [
+            Condition("Ready", hindrance is None, *(hindrance or (self.phase.value, sentence))),
+            Condition("Complete", done and not failed, self.phase.value, sentence),
+            Condition("Failed", done and failed, self.phase.value, sentence),
+            Condition("Stalled", True, stall.reason, stall.message)
+            if stall
+            else Condition(
+                "Stalled", False, "NotStalled", "Nothing keeps the sweep from going on."
+            ),
+            not_starting,
+            failing,
+        ]
 
+    def sentence(self) -> str:
+        """Where the sweep stands, for a person."""
+        intent, ledger = self.intent, self.ledger
+        active = len(ledger.active)
+        limit = f" of {intent.limit}" if intent.limit else ""
+        made = f"{ledger.last_number}{limit} runs made"
+        match self.phase:
+            case SweepPhase.FINISHED:
+                reason = "cap" if intent.limit == intent.spec.run_cap else "end of the grid"
+                return f"The {reason} of {intent.limit} runs is reached and none is active."
+            case SweepPhase.FAILED:
+                failed = ledger.counts[RunPhase.FAILED]
+                return (
+                    f"{failed} runs have failed, as many as spec.failurePolicy.maxFailures allows:"
+                    f" no new ones are made; {active} active. Raise it to go on."
+                )
+            case SweepPhase.PAUSED:
+                held = len(ledger.waiting)
+                return f"No new runs for now; {made}, {active} active, {held} held."
+            case SweepPhase.STOPPED:
+                return f"No new runs, active ones run to their end; {made}, {active} active."
+            case SweepPhase.CANCELLED:
+                left = f"; {self.pods_left} pods not confirmed gone" if self.pods_left else ""
+                return f"No new runs, active ones are killed; {made}, {active} active{left}."
+            case _:
+                return f"{made}, at most {intent.spec.parallelism} at a time."
 
-def _pods_not_starting(ledger: Ledger) -> Condition:
-    """True when runs are active and not one of them gets its pod going."""
-    pending = [ledger.runs[n] for n in sorted(ledger.active) if ledger.runs[n].reason]
-    stuck = [run for run in pending if run.phase is RunPhase.PENDING]
-    if not stuck or len(stuck) < len(ledger.active):
-        return Condition("PodsNotStarting", False, "PodsStart", "The pods of active runs start.")
-    first = stuck[0]
-    message = f"None of the {len(stuck)} active runs starts; run {first.number}: {first.reason}"
-    return Condition("PodsNotStarting", True, first.reason, f"{message}: {first.message}")
+    def pods_not_starting(self) -> Condition:
+        """True when runs are active and not one of them gets its pod going."""
+        runs = [self.ledger.runs[number] for number in sorted(self.ledger.active)]
+        stuck = [run for run in runs if run.phase is RunPhase.PENDING and run.reason]
+        if not stuck or len(stuck) < len(runs):
+            return Condition(
+                "PodsNotStarting", False, "PodsStart", "The pods of active runs start."
+            )
+        first = stuck[0]
+        told = f"None of the {len(stuck)} active runs starts; run {first.number}: {first.reason}"
+        return Condition("PodsNotStarting", True, first.reason, f"{told}: {first.message}")
+
+    def systematic_failures(self) -> Condition:
+        """True when the last few runs to end have all failed."""
+        if not self.ledger.failing:
+            return Condition("SystematicFailures", False, "NotSystematic", "Not all runs fail.")
+        message = (
+            f"The last {SYSTEMATIC} runs to end have all failed. The sweep goes on: look at"
+            " their logs, and pause or cancel it if it is in vain."
+        )
+        return Condition("SystematicFailures", True, "LastRunsFailed", message)
 
 
 def conditions_with_times(

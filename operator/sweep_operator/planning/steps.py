@@ -6,9 +6,12 @@ A step is done at most once for the same facts: when it is done, the facts have 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sweep_operator.api.run import RunPhase
+from sweep_operator.api.sweep import SweepState
 from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
+from sweep_operator.planning.regime import Regime, StopReason, must_stop, waits_in_vain
 from sweep_operator.planning.verdict import Verdict, verdict
 
 POD_LAG = 2.0
@@ -41,8 +44,28 @@ class RecordTrouble:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordStopping:
+    """Write why the attempt is about to be ended, or, with None, that it is not after all."""
+
+    job: JobFacts
+    reason: StopReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Delete the Job of an attempt whose container hasn't started.
+
+    Unless it is `sure` that it must go, only if the Job is still as it was seen: losing that race
+    means that its pod has come to life, or to its end, and then that is what counts.
+    """
+
+    job: JobFacts
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RecordOutcome:
-    """Write how the attempt ended. `job` is None where it was deleted before."""
+    """Write how the attempt ended. `job` is None where it is gone, or was never made."""
 
     job: JobFacts | None
     pod: PodFacts | None
@@ -88,6 +111,8 @@ class Wait:
 Step = (
     RecordStarted
     | RecordTrouble
+    | RecordStopping
+    | Withdraw
     | RecordOutcome
     | LookForPod
     | AskWhyNoPod
@@ -97,38 +122,50 @@ Step = (
 )
 
 
+class Keeping(NamedTuple):
+    """How long ended Jobs stay. Times are seconds since the epoch."""
+
+    since: float
+    """No outcome that this process knows was recorded before."""
+    ttl: float
+    """Seconds that an ended Job stays once its outcome is on record."""
+    until: float = 0.0
+    """Infinite for the best run so far, whose Job stays."""
+
+
 def next_step(
     run: RunFacts,
     jobs: Mapping[int, JobFacts],
     pod: PodFacts | None,
-    *,
+    regime: Regime,
+    keeping: Keeping,
     now: float,
-    since: float,
-    job_ttl: float,
-    keep_until: float,
 ) -> Step | None:
-    """Decide what is next for a run that has (or had) a Job.
+    """Decide what is next for a run; that it may start is quota's to say.
 
     Args:
         run: its record.
         jobs: its Jobs by attempt, as far as they still exist.
         pod: the newest pod of the current attempt's Job.
+        regime: what holds for all runs of the sweep.
+        keeping: how long its ended Jobs stay.
         now: seconds since the epoch.
-        since: seconds since the epoch; no outcome that this process knows was recorded before.
-        job_ttl: seconds that an ended Job stays once its outcome is on record.
-        keep_until: seconds since the epoch; infinite for the best run so far, whose Job stays.
     """
-    job = jobs.get(run.current_attempt)
-    if not run.settled and (job is not None or run.attempt_open):
-        step = _current_attempt(run, job, pod, now)
+    if not run.settled:
+        job = jobs.get(run.current_attempt)
+        if job is not None or run.attempt_open:
+            step = _current_attempt(run, job, pod, regime, now)
+        else:
+            vain = waits_in_vain(regime, run)
+            step = RecordOutcome(None, None, vain) if vain else None
         if step is not None:
             return step
 
     def kept_until(job: JobFacts) -> float:
         ended = job.end.time if job.end else job.created
-        best = keep_until if job.attempt == run.attempt else 0.0
+        best = keeping.until if job.attempt == run.attempt else 0.0
         # The outcome may have been recorded long after the end, when the operator came back.
-        return max(max(ended, since) + job_ttl, best)
+        return max(max(ended, keeping.since) + keeping.ttl, best)
 
     return _clean_up(run, jobs, now, kept_until)
 
@@ -142,27 +179,51 @@ def retry_at(run: RunFacts) -> float:
 
 
 def _current_attempt(
-    run: RunFacts, job: JobFacts | None, pod: PodFacts | None, now: float
+    run: RunFacts, job: JobFacts | None, pod: PodFacts | None, regime: Regime, now: float
 ) -> Step | None:
+    cancelled = regime.state is SweepState.CANCELLED
     if job is None:
         return ConfirmGone(run.attempt)
     if job.end is not None:
-        return _ended(job, job.end, pod, now)
+        return _ended(job, job.end, pod, now, cancelled=cancelled)
     if job.deleting:
         return None  # its pods get their grace period; the DELETED event brings us back
     if pod is not None and pod.started is not None:
-        return RecordStarted(job, pod) if run.phase is not RunPhase.RUNNING else None
-    if run.phase is RunPhase.RUNNING:
+        news = run.phase is not RunPhase.RUNNING or run.stop_reason
+        return RecordStarted(job, pod) if news and not cancelled else None
+    if run.phase is RunPhase.RUNNING and not cancelled:
         return None  # a Job that was suspended and goes on gets another pod
-    return _waiting(run, job, pod, now)
+    return _unstarted(run, job, pod, regime, now)
 
 
-def _ended(job: JobFacts, end: JobEnd, pod: PodFacts | None, now: float) -> Step:
+def _ended(
+    job: JobFacts, end: JobEnd, pod: PodFacts | None, now: float, *, cancelled: bool
+) -> Step:
     if pod is None or not pod.terminal:
         if now < end.time + POD_LAG:
             return Wait(end.time + POD_LAG)
         return LookForPod(job, end)
-    return RecordOutcome(job, pod, verdict(end, pod))
+    return RecordOutcome(job, pod, verdict(end, pod, cancelled=cancelled))
+
+
+def _unstarted(
+    run: RunFacts, job: JobFacts, pod: PodFacts | None, regime: Regime, now: float
+) -> Step | None:
+    reason = must_stop(regime, run, job, now)
+    if reason is StopReason.CANCELLED:
+        return Withdraw(job, sure=True)  # spec.state is on record for good: nothing to write first
+    if reason is not None:
+        if run.stop_reason != reason:
+            return RecordStopping(job, reason)
+        return Withdraw(job, sure=False)
+    if run.stop_reason:
+        return RecordStopping(job, None)
+    due = _waiting(run, job, pod, now)
+    if due is None and regime.pending_timeout is not None:
+        return Wait(job.created + regime.pending_timeout)
+    if isinstance(due, Wait) and regime.pending_timeout is not None:
+        return Wait(min(due.until, job.created + regime.pending_timeout))
+    return due
 
 
 def _waiting(run: RunFacts, job: JobFacts, pod: PodFacts | None, now: float) -> Step | None:

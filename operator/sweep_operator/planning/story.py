@@ -14,17 +14,26 @@ class Happening(NamedTuple):
     warning: bool = False
 
 
-TROUBLES = ("Stalled", "PodsNotStarting")
+TROUBLES = ("Stalled", "PodsNotStarting", "SystematicFailures")
+COMMANDED = ("Paused", "Stopped", "Cancelled")
 BAD_PHASES = ("Failed", "Crashed")
 
 
-def happenings(old: Json, new: Json) -> list[Happening]:
-    """Tell what has happened between two statuses: the phase first, then what went wrong."""
+def happenings(old: Json, new: Json, author: str = "") -> list[Happening]:
+    """Tell what has happened between two statuses: the phase first, then what went wrong.
+
+    Args:
+        old: the status before, empty for none.
+        new: the status now.
+        author: who set spec.state, for a phase that follows from it.
+    """
     told: list[Happening] = []
     before, now = _conditions(old), _conditions(new)
     if old.get("phase") != new["phase"]:
-        ready = now["Ready"]
-        told.append(Happening(new["phase"], ready["message"], new["phase"] in BAD_PHASES))
+        note = now["Ready"]["message"]
+        if author and (new["phase"] in COMMANDED or old.get("phase") in COMMANDED):
+            note = f"spec.state was set by {author}. {note}"
+        told.append(Happening(new["phase"], note, new["phase"] in BAD_PHASES))
     for name in TROUBLES:
         was, is_now = _is_true(before, name), _is_true(now, name)
         if is_now and (not was or before[name]["reason"] != now[name]["reason"]):

@@ -7,10 +7,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from sweep_operator.api.model import problems
+from sweep_operator.api.run import RunPhase
 from sweep_operator.api.sweep import SweepSpec
 from sweep_operator.planning.environment import ParametersTooLargeError, parameters_text
+from sweep_operator.planning.ledger import Ledger
+from sweep_operator.planning.json_text import to_json
 from sweep_operator.planning.macros import MacroError, expand_args, expand_command
 from sweep_operator.planning.refusal import Stall
+from sweep_operator.planning.regime import Regime
 from sweep_operator.search import METHODS, SearchMethod, Space, SpaceError, seed_of
 
 
@@ -70,6 +74,17 @@ class Intent:
         intent._check_first_run()
         return intent
 
+    def regime(self, ledger: Ledger) -> Regime:
+        """What holds for the runs at the moment."""
+        policy = self.spec.failure_policy
+        most = policy.max_failures if policy else None
+        timeout = self.spec.pending_timeout
+        return Regime(
+            self.spec.state,
+            spent=most is not None and ledger.counts[RunPhase.FAILED] >= most,
+            pending_timeout=timeout.seconds if timeout else None,
+        )
+
     def suggest(self, number: int) -> dict[str, Any] | None:
         """Parameters of a run by its number, from 1; None where the space is exhausted."""
         found = self.method.suggest(self.space, self.seed, number, (), ())
@@ -84,21 +99,18 @@ class Intent:
             parameters_text(parameters)
         except ParametersTooLargeError as error:
             raise InvalidSweepError(f"spec.parameters: {error}") from error
+        if self.spec.command is not None:
+            try:
+                expand_command(self.spec.command, parameters)
+            except MacroError as error:
+                raise InvalidSweepError(f"spec.command: {error}") from error
         container = self.main_container
         for field in ("command", "args"):
-            for element in container.get(field) or ():
-                if not isinstance(element, str):
-                    raise InvalidSweepError(
-                        f"spec.template: container {container['name']}: {field} has {element!r},"
-                        " which is no string: put it in quotes"
-                    )
-        try:
-            if self.spec.command is not None:
-                expand_command(self.spec.command, parameters)
-            for field in ("command", "args"):
-                expand_args(container.get(field) or (), parameters)
-        except MacroError as error:
-            raise InvalidSweepError(f"spec.command: {error}") from error
+            at = f"spec.template: container {container['name']}: {field}"
+            try:
+                expand_args(_words(at, container.get(field)), parameters)
+            except MacroError as error:
+                raise InvalidSweepError(f"{at}: {error}") from error
 
     @property
     def main_container(self) -> Mapping[str, Any]:
@@ -108,6 +120,20 @@ class Intent:
             if container["name"] == self.spec.main_container:
                 return dict(container)
         return dict(containers[0])
+
+
+def _words(at: str, written: object) -> list[str]:
+    """A container's command or args, of which neither schema nor CEL knows the type."""
+    if written is None:
+        return []
+    if not isinstance(written, list):
+        raise InvalidSweepError(f"{at} is no list of strings: put it in brackets, [...]")
+    for word in written:
+        if not isinstance(word, str):
+            raise InvalidSweepError(
+                f"{at} has {to_json(word)}, which is no string: put it in quotes"
+            )
+    return written
 
 
 def stall_of_invalid(error: InvalidSweepError) -> Stall:

@@ -79,8 +79,19 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def verdict(end: JobEnd, pod: PodFacts | None) -> Verdict:
-    """Decide an attempt's outcome from its Job's end and its pod, if that is still there."""
+CANCELLED = Verdict(RunPhase.KILLED, "Cancelled", "The sweep was cancelled.")
+
+
+def verdict(end: JobEnd, pod: PodFacts | None, *, cancelled: bool) -> Verdict:
+    """Decide an attempt's outcome.
+
+    Args:
+        end: of its Job.
+        pod: its pod, if that is still there.
+        cancelled: the sweep was cancelled meanwhile: a run that hadn't completed first is Killed.
+    """
+    if cancelled and not (end.complete and pod is not None and pod.ended_by_itself):
+        return CANCELLED
     for rule in RULES:
         found = rule(end, pod)
         if found is not None:

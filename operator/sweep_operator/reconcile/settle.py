@@ -5,26 +5,36 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sweep_operator.api.run import RunPhase
+from sweep_operator.api.sweep import SweepState
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.children import Children
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.ledger import Ledger
-from sweep_operator.planning.record import outcome_status, started_status, trouble_status
+from sweep_operator.planning.record import (
+    outcome_status,
+    started_status,
+    stopping_status,
+    trouble_status,
+)
+from sweep_operator.planning.regime import gone
 from sweep_operator.planning.steps import (
     AskWhyNoPod,
     ConfirmGone,
     DeleteJob,
+    Keeping,
     LookForPod,
     RecordOutcome,
     RecordStarted,
+    RecordStopping,
     RecordTrouble,
     Step,
     Wait,
+    Withdraw,
     next_step,
 )
 from sweep_operator.planning.sweep import Intent
 from sweep_operator.planning.times import timestamp
-from sweep_operator.planning.verdict import JOB_GONE, Verdict, verdict
+from sweep_operator.planning.verdict import Verdict, verdict
 
 Json = Mapping[str, Any]
 
@@ -84,6 +94,8 @@ class Settler:
         if self._since is None:
             self._since = now
         steps: list[tuple[RunFacts, Step]] = []
+        regime = intent.regime(ledger)
+        ttl = intent.spec.finished_job_ttl.seconds
         for number in ledger.take_touched(now):
             run = ledger.runs.get(number)
             if run is None:
@@ -93,10 +105,9 @@ class Settler:
                 run,
                 ledger.jobs.get(number, {}),
                 ledger.pod_of(run),
-                now=now,
-                since=self._since,
-                job_ttl=intent.spec.finished_job_ttl.seconds,
-                keep_until=keep_best_until if is_best else 0.0,
+                regime,
+                Keeping(self._since, ttl, keep_best_until if is_best else 0.0),
+                now,
             )
             if isinstance(step, Wait):
                 ledger.look_at(number, step.until)
@@ -112,6 +123,13 @@ class Settler:
                 await self._children.write_run(intent, run, trouble_status(reason, message))
             case AskWhyNoPod(job):
                 await self._ask_why_no_pod(intent, ledger, run, job)
+            case RecordStopping(job, reason):
+                stored = await self._stored_status(intent, run, None)
+                if stored is not None:
+                    status = stopping_status(stored, job, ledger.pod_of(run), reason)
+                    await self._children.write_run(intent, run, status)
+            case Withdraw(job, sure):
+                await self._children.delete_job(intent, job, if_unchanged=not sure)
             case RecordStarted(job, pod):
                 stored = await self._stored_status(intent, run, pod)
                 if stored is not None:
@@ -121,10 +139,13 @@ class Settler:
             case LookForPod(job, end):
                 await self._children.read_pods(intent, job)
                 pod = ledger.pod_of(run)
-                await self._record_outcome(intent, run, job, pod, verdict(end, pod))
+                cancelled = intent.spec.state is SweepState.CANCELLED
+                found = verdict(end, pod, cancelled=cancelled)
+                await self._record_outcome(intent, run, job, pod, found)
             case ConfirmGone(attempt):
                 if await self._children.read_job(intent, run.number, attempt) is None:
-                    await self._record_outcome(intent, run, None, None, JOB_GONE)
+                    found = gone(intent.regime(ledger), run)
+                    await self._record_outcome(intent, run, None, None, found)
 
     async def _ask_why_no_pod(
         self, intent: Intent, ledger: Ledger, run: RunFacts, job: JobFacts

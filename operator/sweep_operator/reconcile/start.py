@@ -91,7 +91,7 @@ class Starter:
         if retry.refusals and now < retry.due:
             return retry.due
         chosen = quota(
-            intent.spec.state,
+            intent.regime(ledger),
             intent.spec.parallelism,
             intent.limit,
             ledger,

@@ -9,17 +9,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweep_operator.api.sweep import SweepState
 from sweep_operator.effects import paths
 from sweep_operator.effects.api import Api, ApiError
 from sweep_operator.effects.cache import Cache, key_of
 from sweep_operator.effects.children import Children
 from sweep_operator.effects.recorder import Recorder
 from sweep_operator.effects.workqueue import Key
+from sweep_operator.planning.author import author_of_state
+from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.refusal import stall_of
+from sweep_operator.planning.regime import Regime
 from sweep_operator.planning.status import invalid_status, sweep_status
 from sweep_operator.planning.story import Happening, happenings, pressing
 from sweep_operator.planning.sweep import Intent, InvalidSweepError, stall_of_invalid
 from sweep_operator.planning.times import seconds, timestamp
+from sweep_operator.reconcile.cancel import Canceller, Killing
 from sweep_operator.reconcile.settle import Settler
 from sweep_operator.reconcile.start import Retry, Starter
 
@@ -34,7 +39,9 @@ class Memory:
     """What is kept of a sweep between passes; losing it costs a request, never a decision."""
 
     intent: Intent | None = None
+    regime: Regime | None = None
     retry: Retry = field(default_factory=Retry)
+    killing: Killing = field(default_factory=Killing)
     status_written: float = 0.0
 
 
@@ -64,6 +71,7 @@ class Reconciler:
         self._recorder = recorder
         self._clock = clock
         self._settler = Settler(children, clock)
+        self._canceller = Canceller(children, clock)
         self._starter = Starter(children, cache, may_create, clock)
         self._memories: dict[Key, Memory] = {}
 
@@ -98,18 +106,25 @@ class Reconciler:
         keep_best_until = _keep_best_until(sweep, intent)
         if ledger.best is not None and keep_best_until < math.inf:
             ledger.touched.add(ledger.best.number)
+        self._review(intent, ledger, memory)
+        cancelled = intent.spec.state is SweepState.CANCELLED
+        if cancelled:
+            await self._canceller.kill(intent, ledger, memory.killing)
         failure = await self._settler.settle(intent, ledger, keep_best_until)
 
         # 3. Runs that may start
-        look = await self._starter.start(intent, ledger, memory.retry)
+        looks = [await self._starter.start(intent, ledger, memory.retry)]
+        if cancelled:
+            looks.append(await self._canceller.confirm(intent, ledger, memory.killing))
 
         # 4. What is true now
         stall = memory.retry.stall
         if failure is not None and stall is None:
             stall = stall_of("SweepRun", "status", failure.code, failure.message)
         sweep = self._cache.sweeps.get(key, sweep)
-        status = sweep_status(intent, ledger, stall, sweep.get("status") or {}, self._now())
-        looks = [look, ledger.next_look, await self._write_status(sweep, memory, status)]
+        left = memory.killing.pods_left if cancelled else 0
+        status = sweep_status(intent, ledger, stall, left, sweep.get("status") or {}, self._now())
+        looks += [ledger.next_look, await self._write_status(sweep, memory, status)]
         if failure is not None:
             raise failure
         return self._wait_until(min((look for look in looks if look is not None), default=None))
@@ -120,6 +135,13 @@ class Reconciler:
             memory.intent = Intent.of(sweep)
             memory.retry.due = 0.0  # an edit may have mended what was refused
         return memory.intent
+
+    def _review(self, intent: Intent, ledger: Ledger, memory: Memory) -> None:
+        """Have all open runs looked at when what holds for them has changed."""
+        regime = intent.regime(ledger)
+        if regime != memory.regime:
+            memory.regime = regime
+            ledger.touched |= ledger.active | ledger.waiting
 
     async def _write_status(self, sweep: Json, memory: Memory, status: Json) -> float | None:
         """Write a Sweep's status where it differs; counts alone at most once a second.
@@ -143,7 +165,7 @@ class Reconciler:
             return None
         memory.status_written = self._clock()
         self._cache.answer_sweep(written)
-        for happening in happenings(old, status):
+        for happening in happenings(old, status, author_of_state(sweep)):
             self._recorder.tell(sweep, happening)
         if not old and memory.intent is not None:
             for warning in memory.intent.space.warnings:

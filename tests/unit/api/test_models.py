@@ -1,11 +1,11 @@
 """The models: what they accept, what they refuse, and the sentences they say."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import ValidationError
+from tests.bad_input.cases import ACCEPTED, BAD_SWEEPS, Case
+from tests.bad_input.cases import sweep as base_with
 
 from sweep_operator.api.model import problems
 from sweep_operator.api.parameters import FORMS, Distribution, Parameter
@@ -13,18 +13,14 @@ from sweep_operator.api.run import RunPhase, SweepRun
 from sweep_operator.api.sweep import MAX_PARAMETERS_BYTES, Sweep, SweepState, largest_json
 from sweep_operator.api.template import CONTROLLED_IN_JOB, CONTROLLED_IN_POD
 
-CASES = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text())
-
-
 def sweep(name: str = "digits", **fields: Any) -> dict[str, Any]:
-    """A Sweep as the API server hands it out: the base case with these fields of its spec."""
-    spec = CASES["base"] | fields
-    return {
-        "apiVersion": "sweep-operator.io/v1alpha1",
-        "kind": "Sweep",
-        "metadata": {"name": name, "namespace": "ml", "uid": "u-1", "managedFields": []},
-        "spec": {key: value for key, value in spec.items() if value is not None},
-    }
+    """A Sweep as the API server hands it out: the base with these fields of its spec."""
+    return handed_out(base_with(name, **fields))
+
+
+def handed_out(manifest: dict[str, Any]) -> dict[str, Any]:
+    added = {"namespace": "ml", "uid": "u-1", "managedFields": []}
+    return manifest | {"metadata": manifest["metadata"] | added}
 
 
 def told(manifest: dict[str, Any]) -> str:
@@ -34,28 +30,23 @@ def told(manifest: dict[str, Any]) -> str:
     return "\n".join(problems(caught.value))
 
 
-@pytest.mark.parametrize("name", CASES["accepted"])
+@pytest.mark.parametrize("name", ACCEPTED)
 def test_accepted_and_written_back_unchanged(name: str) -> None:
-    manifest = sweep(**CASES["accepted"][name])
+    manifest = sweep(**ACCEPTED[name])
     spec = Sweep.model_validate(manifest).spec
     assert spec.model_dump(mode="json", by_alias=True, exclude_unset=True) == manifest["spec"]
 
 
-@pytest.mark.parametrize("case", CASES["refused"], ids=lambda case: case["name"])
-def test_refused_with_what_to_do(case: dict[str, Any]) -> None:
-    assert case["model"] in told(sweep(**case["spec"]))
+@pytest.mark.parametrize(
+    "case", [case for case in BAD_SWEEPS if "model" in case.sentences], ids=str
+)
+def test_refused_with_what_to_do(case: Case) -> None:
+    assert case.sentences["model"] in told(handed_out(case.sweep()))
 
 
-@pytest.mark.parametrize("field", CONTROLLED_IN_JOB, ids=lambda field: field.name)
-def test_refuses_what_the_operator_sets_in_a_job(field: Any) -> None:
-    template = {"spec": CASES["base"]["template"]["spec"] | {field.name: 2}}
-    assert field.message in told(sweep(template=template))
-
-
-@pytest.mark.parametrize("field", CONTROLLED_IN_POD, ids=lambda field: field.name)
-def test_refuses_what_the_operator_sets_in_a_pod(field: Any) -> None:
-    pod = CASES["base"]["template"]["spec"]["template"]["spec"] | {field.name: "Never"}
-    assert field.message in told(sweep(template={"spec": {"template": {"spec": pod}}}))
+def test_every_field_that_the_operator_sets_has_its_case() -> None:
+    told_of = {case.sentences.get("model") for case in BAD_SWEEPS}
+    assert {field.message for field in (*CONTROLLED_IN_JOB, *CONTROLLED_IN_POD)} <= told_of
 
 
 @pytest.mark.parametrize("name", ["a" * 45, "a.b", "A", "-a", "a-"])
@@ -124,6 +115,8 @@ def test_defaults_are_what_the_design_says() -> None:
         600,
     )
     assert (spec.metric, spec.run_cap, spec.seed) == (None, None, None)
+    assert (spec.failure_policy, spec.pending_timeout) == (None, None)
+    assert spec.cancel_grace_period_seconds == 1
 
 
 def test_status_of_a_newer_operator_is_read() -> None:

@@ -1,0 +1,94 @@
+"""What a sweep's state means for its runs: who may start, who must go. The table, in rules.
+
+"Started" is said of a run one of whose containers has started once: the contract's commands speak
+of runs that are already executing, and a Job that waits for a node is not.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from sweep_operator.api.run import RunPhase
+from sweep_operator.api.sweep import SweepState
+from sweep_operator.planning.facts import JobFacts, RunFacts
+from sweep_operator.planning.verdict import CANCELLED, JOB_GONE, Verdict
+
+
+class Regime(NamedTuple):
+    """What holds for all runs of a sweep at the moment."""
+
+    state: SweepState
+    spent: bool = False
+    """As many runs have failed as may: no new ones, and those that haven't started are held."""
+    pending_timeout: float | None = None
+    """Seconds that an attempt's pod may take to start."""
+
+
+class StopReason(StrEnum):
+    """Why the operator ends an attempt: on record before the attempt is ended."""
+
+    CANCELLED = "Cancelled"
+    NOT_STARTED = "NotStarted"
+    HELD = "Held"
+    PENDING_TIMEOUT = "PendingTimeout"
+
+
+def may_make_runs(regime: Regime) -> bool:
+    """New runs are made only while the sweep is Running and its failure budget isn't spent."""
+    return regime.state is SweepState.RUNNING and not regime.spent
+
+
+def may_attempt(regime: Regime, run: RunFacts) -> bool:
+    """A started run is attempted again in any state but Cancelled; the others go as new ones do."""
+    if regime.state is SweepState.CANCELLED:
+        return False
+    return run.started or may_make_runs(regime)
+
+
+def waits_in_vain(regime: Regime, run: RunFacts) -> Verdict | None:
+    """The end of a run that waits for an attempt which will never come."""
+    if regime.state is SweepState.CANCELLED:
+        return ends(StopReason.CANCELLED)
+    if regime.state is SweepState.STOPPED and not run.started:
+        return ends(StopReason.NOT_STARTED)
+    return None
+
+
+def must_stop(regime: Regime, run: RunFacts, job: JobFacts, now: float) -> StopReason | None:
+    """Why an attempt whose container hasn't started must go, if it must."""
+    if regime.state is SweepState.CANCELLED:
+        return StopReason.CANCELLED
+    if not may_attempt(regime, run):
+        stopped = regime.state is SweepState.STOPPED
+        return StopReason.NOT_STARTED if stopped else StopReason.HELD
+    if regime.pending_timeout is not None and now >= job.created + regime.pending_timeout:
+        return StopReason.PENDING_TIMEOUT
+    return None
+
+
+def gone(regime: Regime, run: RunFacts) -> Verdict:
+    """What becomes of a run whose Job is gone: the operator ended it, or somebody deleted it."""
+    if regime.state is SweepState.CANCELLED:
+        return CANCELLED
+    if run.stop_reason in StopReason.__members__.values():
+        return ends(StopReason(run.stop_reason), f"{run.reason}: {run.message}".strip(": "))
+    return JOB_GONE
+
+
+def ends(reason: StopReason, trouble: str = "") -> Verdict:
+    """What becomes of a run whose attempt was ended for a reason.
+
+    Args:
+        reason: why.
+        trouble: why the attempt didn't start, as far as known.
+    """
+    match reason:
+        case StopReason.CANCELLED:
+            return CANCELLED
+        case StopReason.NOT_STARTED:
+            message = "The sweep was stopped before the run had started."
+            return Verdict(RunPhase.KILLED, reason.value, message)
+        case StopReason.HELD:
+            return Verdict(RunPhase.PENDING, reason.value, "Held before its start; it goes first.")
+        case StopReason.PENDING_TIMEOUT:
+            message = f"No container started within spec.pendingTimeout. {trouble}".strip()
+            return Verdict(RunPhase.FAILED, reason.value, message)
