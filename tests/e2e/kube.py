@@ -26,14 +26,7 @@ class Kube:
 
     def run(self, *arguments: str, given: str | None = None) -> str:
         """Run kubectl; AssertionError with its words if it fails."""
-        done = subprocess.run(
-            self._command(*arguments),
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=self._environment,
-        )
+        done = self._run(*arguments, given=given)
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done.stdout
 
@@ -46,6 +39,16 @@ class Kube:
         """Read one object."""
         found: Json = json.loads(self.run("get", kind, name, "-o", "json"))
         return found
+
+    def edit(self, name: str, **spec: Any) -> None:
+        """Change fields of a Sweep's spec."""
+        self.run("patch", "sweep", name, "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    def refusal(self, *arguments: str, given: str | None = None) -> str:
+        """Run kubectl, which must fail: what it said."""
+        done = self._run(*arguments, given=given)
+        assert done.returncode != 0, f"kubectl {' '.join(arguments)} succeeded: {done.stdout}"
+        return done.stderr
 
     def all(self, kind: str, selector: str = "") -> Sequence[Json]:
         """Read all objects of a kind."""
@@ -98,6 +101,16 @@ class Kube:
             alarm.cancel()
             process.kill()
             process.wait()
+
+    def _run(self, *arguments: str, given: str | None) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            self._command(*arguments),
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self._environment,
+        )
 
     def _command(self, *arguments: str) -> list[str]:
         return [str(self._kubectl), "--namespace", self.namespace, *arguments]

@@ -61,3 +61,20 @@ def condition(sweep: Json, kind: str) -> Json:
 def finished(sweep: Json) -> bool:
     """Whether a sweep has Finished."""
     return phase(sweep) == "Finished"
+
+
+def runs(sweep: Json) -> Json:
+    """A sweep's counts of runs by status."""
+    found: Json = (sweep.get("status") or {}).get("runs", {})
+    return found
+
+
+def complete(sweep: Json) -> bool:
+    """Whether a sweep is at its end for all that is wanted."""
+    return condition(sweep, "Complete").get("status") == "True"
+
+
+def acknowledged(sweep: Json) -> bool:
+    """Whether the operator has seen the spec as it is."""
+    observed = (sweep.get("status") or {}).get("observedGeneration")
+    return bool(observed == sweep["metadata"]["generation"])
