@@ -1,0 +1,191 @@
+"""The client of the API server, against a server that says what a test wants."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from kubernetes.aio.client import Configuration
+
+from sweep_operator.effects.api import Api, ApiError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Scenario = Callable[[Api], Awaitable[Any]]
+
+UP = "/apis/batch/v1/jobs"
+
+
+def ask(handler: Handler, scenario: Scenario, timeout: float = 20.0) -> Any:
+    """Run a scenario against a server with one handler for all."""
+
+    async def main() -> Any:
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", handler)
+        async with (
+            TestServer(application) as server,
+            Api(configuration(str(server.make_url(""))), timeout=timeout) as api,
+        ):
+            return await scenario(api)
+
+    return asyncio.run(main())
+
+
+def configuration(host: str) -> Configuration:
+    found = Configuration()
+    found.host = host
+    found.api_key = {"BearerToken": "Bearer secret"}
+    return found
+
+
+def says(status: int, body: str) -> Handler:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=status, text=body)
+
+    return handler
+
+
+async def echo(request: web.Request) -> web.Response:
+    """Answer with the request."""
+    body = await request.text()
+    return web.json_response(
+        {
+            "method": request.method,
+            "path": request.path,
+            "query": dict(request.query),
+            "type": request.headers.get("Content-Type"),
+            "authorization": request.headers.get("Authorization"),
+            "body": json.loads(body) if body else None,
+        }
+    )
+
+
+class TestRequests:
+    def test_a_read_has_its_parameters_and_the_token(self) -> None:
+        found = ask(echo, lambda api: api.get(UP, labelSelector="a=b", limit="5"))
+        assert (found["method"], found["path"]) == ("GET", UP)
+        assert found["query"] == {"labelSelector": "a=b", "limit": "5"}
+        assert found["authorization"] == "Bearer secret"
+
+    @pytest.mark.parametrize(
+        ("name", "method", "kind"),
+        [
+            ("create", "POST", "application/json"),
+            ("replace", "PUT", "application/json"),
+            ("patch", "PATCH", "application/merge-patch+json"),
+            ("delete", "DELETE", "application/json"),
+        ],
+    )
+    def test_a_write_has_its_method_and_content_type(
+        self, name: str, method: str, kind: str
+    ) -> None:
+        found = ask(echo, lambda api: getattr(api, name)(UP, {"x": 1}))
+        assert (found["method"], found["type"]) == (method, kind)
+        assert found["body"] == {"x": 1}
+
+    def test_a_field_is_replaced_as_a_whole_and_only_in_the_object_that_is_meant(self) -> None:
+        found = ask(echo, lambda api: api.replace_in(UP, "/status", {"x": None}, "uid-1"))
+        assert found["type"] == "application/json-patch+json"
+        assert found["body"] == [
+            {"op": "test", "path": "/metadata/uid", "value": "uid-1"},
+            {"op": "add", "path": "/status", "value": {"x": None}},
+        ]
+
+    def test_outside_its_context_it_is_a_mistake(self) -> None:
+        with pytest.raises(RuntimeError, match="context"):
+            asyncio.run(Api(configuration("http://localhost")).get(UP))
+
+
+class TestErrors:
+    def test_a_refusal_has_the_servers_code_reason_and_words(self) -> None:
+        body = json.dumps({"kind": "Status", "reason": "AlreadyExists", "message": "it exists"})
+        with pytest.raises(ApiError) as caught:
+            ask(says(409, body), lambda api: api.get(UP))
+        assert caught.value.code == 409
+        assert caught.value.reason == "AlreadyExists"
+        assert caught.value.message == "it exists"
+
+    @pytest.mark.parametrize("body", ["<html>bad gateway</html>", "[1]", ""])
+    def test_a_refusal_by_somebody_else_is_an_error_too(self, body: str) -> None:
+        with pytest.raises(ApiError) as caught:
+            ask(says(502, body), lambda api: api.get(UP))
+        assert caught.value.code == 502
+
+    @pytest.mark.parametrize("body", ["<html>log in</html>", "{", "[]", ""])
+    def test_an_answer_that_is_no_object_is_no_answer(self, body: str) -> None:
+        with pytest.raises(ApiError) as caught:
+            ask(says(200, body), lambda api: api.get(UP))
+        assert caught.value.code == 0
+
+    def test_a_server_that_can_not_be_reached_is_no_answer(self) -> None:
+        async def main() -> None:
+            async with Api(configuration("http://127.0.0.1:1")) as api:
+                await api.get(UP)
+
+        with pytest.raises(ApiError) as caught:
+            asyncio.run(main())
+        assert caught.value.code == 0
+        assert caught.value.message
+
+    def test_a_server_that_takes_too_long_is_no_answer(self) -> None:
+        async def never(_: web.Request) -> web.Response:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        with pytest.raises(ApiError) as caught:
+            ask(never, lambda api: api.get(UP), timeout=0.05)
+        assert caught.value.code == 0
+
+    def test_a_connection_that_breaks_is_no_answer(self) -> None:
+        async def breaks(request: web.Request) -> web.Response:
+            assert request.transport is not None
+            request.transport.close()
+            return web.Response()
+
+        with pytest.raises(ApiError) as caught:
+            ask(breaks, lambda api: api.create(UP, {}))
+        assert caught.value.code == 0
+
+
+class TestWatch:
+    @staticmethod
+    async def events(api: Api) -> list[dict[str, Any]]:
+        return [event async for event in api.watch(UP, resourceVersion="7")]
+
+    @staticmethod
+    def streams(*chunks: bytes) -> Handler:
+        async def handler(request: web.Request) -> web.StreamResponse:
+            assert request.query["watch"] == "true"
+            assert request.query["resourceVersion"] == "7"
+            response = web.StreamResponse()
+            await response.prepare(request)
+            for chunk in chunks:
+                await response.write(chunk)
+                await asyncio.sleep(0.01)
+            return response
+
+        return handler
+
+    def test_events_come_one_by_one_however_they_are_cut(self) -> None:
+        text = b"".join(
+            json.dumps({"n": n, "text": "\u00e4" * n}).encode() + b"\n" for n in range(9)
+        )
+        for size in (7, 40, len(text)):
+            chunks = [text[start : start + size] for start in range(0, len(text), size)]
+            found = ask(self.streams(*chunks), self.events)
+            assert [event["n"] for event in found] == list(range(9))
+
+    def test_an_end_by_the_server_is_an_end(self) -> None:
+        assert ask(self.streams(), self.events) == []
+
+    def test_410_is_an_error(self) -> None:
+        with pytest.raises(ApiError) as caught:
+            ask(says(410, json.dumps({"reason": "Expired"})), self.events)
+        assert (caught.value.code, caught.value.reason) == (410, "Expired")
+
+    def test_a_line_that_is_no_json_is_no_answer(self) -> None:
+        with pytest.raises(ApiError) as caught:
+            ask(self.streams(b"<html>\n"), self.events)
+        assert caught.value.code == 0
