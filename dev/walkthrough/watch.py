@@ -17,6 +17,9 @@ from walkthrough.commands import DemoError, Kubectl
 QUIET = 90.0
 """Seconds without any news of the sweep after which something is wrong."""
 
+PAUSE_AFTER = 4
+"""Finished runs after which the demo pauses once, to show it."""
+
 LIMIT = 900.0
 """Seconds in all: the demo's sweep takes about one minute."""
 
@@ -24,6 +27,7 @@ LIMIT = 900.0
 def follow(kubectl: Kubectl, name: str) -> dict[str, Any]:
     """Show a sweep's progress until it has ended, and give its last state."""
     line = _Line()
+    interlude = Interlude(kubectl, name)
     seen: set[str] = set()
     deadline = time.monotonic() + LIMIT
     with closing(_states(kubectl, name)) as states:
@@ -33,6 +37,8 @@ def follow(kubectl: Kubectl, name: str) -> dict[str, Any]:
                     seen.add(trouble)
                     line.note(trouble)
             line.show(report.progress(sweep))
+            if note := interlude.play(sweep):
+                line.note(note)
             if (sweep.get("status") or {}).get("phase") in report.ENDED:
                 line.end()
                 return sweep
@@ -40,6 +46,33 @@ def follow(kubectl: Kubectl, name: str) -> dict[str, Any]:
                 break
     line.end()
     raise DemoError(f"the sweep hasn't ended within {LIMIT:.0f} s")
+
+
+class Interlude:
+    """Pauses the sweep a third of its way, and resumes it once what ran is at its end."""
+
+    def __init__(self, kubectl: Kubectl, name: str) -> None:
+        self._kubectl = kubectl
+        self._name = name
+        self._next = "Paused"
+
+    def play(self, sweep: dict[str, Any]) -> str:
+        """Do what is due in this state of the sweep, and say so; nothing in most of them."""
+        status = sweep.get("status") or {}
+        if self._next == "Paused" and status.get("runs", {}).get("finished", 0) >= PAUSE_AFTER:
+            self._next = "Running"
+            return f"{self._set('Paused')}\n      no new runs; those that run go on to their end"
+        drained = status.get("phase") == "Paused" and not status.get("active")
+        if self._next == "Running" and drained:
+            self._next = ""
+            return f"{self._set('Running')}\n      and the search goes on where it was"
+        return ""
+
+    def _set(self, state: str) -> str:
+        patch = json.dumps({"spec": {"state": state}})
+        edit = ("patch", "sweep", self._name, "--type=merge", f"--patch={patch}")
+        self._kubectl(*edit)
+        return " ".join(("kubectl", *edit[:-1], f"--patch='{patch}'"))
 
 
 def _states(kubectl: Kubectl, name: str) -> Generator[dict[str, Any], None, None]:
