@@ -64,7 +64,7 @@ class Kubectl:
         return done.stdout
 
     def run_job(self, name: str, node: str, script: str) -> str:
-        """Run a script to its end on one node, under the restricted profile, and give its output."""
+        """Run a script to its end on one node, restricted as pods should be; give its output."""
         container = {
             "name": "main",
             "image": "busybox:1.36",
@@ -140,9 +140,9 @@ def test_a_pod_reaches_the_api_server_by_service_address_and_by_name(
     clusters: list[Kubectl], node: str
 ) -> None:
     script = """
-    nc -w 5 -z "$KUBERNETES_SERVICE_HOST" "$KUBERNETES_SERVICE_PORT"
-    nc -w 5 -z kubernetes.default.svc.cluster.local 443
-    nc -w 5 -z kubernetes.default 443
+    nc -w 5 "$KUBERNETES_SERVICE_HOST" "$KUBERNETES_SERVICE_PORT" < /dev/null
+    nc -w 5 kubernetes.default.svc.cluster.local 443 < /dev/null
+    nc -w 5 kubernetes.default 443 < /dev/null
     echo reached
     """
     for kubectl in clusters:
@@ -170,7 +170,7 @@ def test_a_service_leads_to_a_pod_of_any_node(clusters: list[Kubectl], node: str
         command,
     )
     kubectl("wait", "--for=condition=Ready", "--timeout=30s", "pod/server")
-    script = "sleep 1; wget -q -T 5 -O - http://server:8080/index.html"
+    script = "sleep 1; wget -q -O - http://server:8080/index.html"
     assert kubectl.run_job(f"client-{node}", f"{kubectl.name}-{node}", script) == "served\n"
     assert kubectl("exec", "server", "--", "hostname") == "server\n"
 
