@@ -74,6 +74,10 @@ crds: venv ## Generate crds/ from the models
 manifests: crds ## Copy the CRDs into the chart and render manifests/ from it
 	dev/manifests
 
+.PHONY: docs
+docs: venv ## Write the pages that are made from something else
+	$(BIN)/python -m tests.bad_input.table
+
 .PHONY: format
 format: venv ## Format the code and mend what can be mended
 	$(BIN)/ruff format . $(EXECUTABLES)
@@ -91,6 +95,7 @@ lint: venv ## Style, types and layers
 verify: lint ## Lint, and check that generated files are current
 	$(BIN)/python -m sweep_operator.api.crd --check
 	dev/manifests --check
+	$(BIN)/python -m tests.bad_input.table --check
 	"$$(dev/cluster path helm)" lint --strict --quiet --kube-version=1.37 helm/sweep-operator
 
 ##### The pieces

@@ -73,11 +73,3 @@ def test_a_quota_is_said_and_the_sweep_goes_on_when_it_is_raised(kube: Kube, res
     kube.run("delete", "resourcequota", "none")
     end = kube.until("sweep", "short", finished, within=180)
     assert condition(end, "Ready")["status"] == "True"
-
-
-def test_a_spec_that_only_the_operator_can_judge_gets_a_condition(kube: Kube) -> None:
-    kube.apply(sweep("odd", {"x": {"values": [1]}}, command=["train", "${program}"]))
-    state = kube.until("sweep", "odd", stalled, within=SOON)
-    assert condition(state, "Stalled")["reason"] == "InvalidSpec"
-    assert "${program}" in condition(state, "Stalled")["message"]
-    assert phase(state) == "Crashed"

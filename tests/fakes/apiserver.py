@@ -6,9 +6,11 @@ of its own, a status is written apart from the rest, a watch tells of every writ
 
 import asyncio
 import json
+from bisect import bisect_right
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sweep_operator.effects.api import Api, ApiError
@@ -90,6 +92,8 @@ class ApiServer(Api):
     """Watches from before this version are refused with 410."""
     dead: bool = False
     """The client is dead: none of its requests arrives any more."""
+    latency: Callable[[], float] = lambda: 0.0
+    """Seconds that each request takes to arrive, and each answer to come back."""
     version: int = 100
     _uids: Any = field(default_factory=lambda: count(1))
     _news: asyncio.Event | None = None
@@ -130,9 +134,11 @@ class ApiServer(Api):
             raise GONE
         self._watches += 1
         mine = self._watches
+        next_one = bisect_right(self.log, seen, key=attrgetter("version"))
         while True:
-            for event in [each for each in self.log if each.version > seen]:
-                seen = event.version
+            while next_one < len(self.log):
+                event = self.log[next_one]
+                next_one += 1
                 if event.plural == call.plural and _selected(event.thing, params):
                     yield {"type": event.type, "object": _copy(event.thing)}
             if self._ended >= mine:
@@ -243,7 +249,7 @@ class ApiServer(Api):
         return Call(method, plural, namespace, name, subresource, sent)
 
     async def _answer(self, call: Call, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.latency())
         if self.dead:
             raise asyncio.CancelledError
         self.calls.append(call)
@@ -254,7 +260,7 @@ class ApiServer(Api):
                     act()
                 raise fault.error()
         answer: dict[str, Any] = _copy(act())
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.latency())
         return answer
 
     def _get(self, call: Call, params: Json) -> dict[str, Any]:

@@ -368,7 +368,7 @@ def _values_differ(parameter: Parameter) -> str | None:
     for value in parameter.values or ():
         key = _identity(value)
         if key in seen:
-            written = json.dumps(value, ensure_ascii=False)
+            written = json.dumps(value, ensure_ascii=False, sort_keys=True)
             return f"values has {written} twice: keep one (probabilities make one likelier)"
         seen.add(key)
     return None

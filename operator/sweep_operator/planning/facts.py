@@ -65,8 +65,8 @@ class PodFacts(NamedTuple):
 
     @property
     def ended_by_itself(self) -> bool:
-        """The program exited with 0 before its pod was told to go, to the second."""
-        if self.exit_code != 0:
+        """The program ended before its pod was told to go, to the second."""
+        if self.exit_code is None:
             return False
         return self.told is None or (self.finished is not None and self.finished < self.told)
 

@@ -10,8 +10,8 @@ from sweep_operator.api.model import problems
 from sweep_operator.api.run import RunPhase
 from sweep_operator.api.sweep import SweepSpec
 from sweep_operator.planning.environment import ParametersTooLargeError, parameters_text
-from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.json_text import to_json
+from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.macros import MacroError, expand_args, expand_command
 from sweep_operator.planning.refusal import Stall
 from sweep_operator.planning.regime import Regime

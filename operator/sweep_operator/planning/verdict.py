@@ -88,9 +88,9 @@ def verdict(end: JobEnd, pod: PodFacts | None, *, cancelled: bool) -> Verdict:
     Args:
         end: of its Job.
         pod: its pod, if that is still there.
-        cancelled: the sweep was cancelled meanwhile: a run that hadn't completed first is Killed.
+        cancelled: the sweep was cancelled meanwhile: a run that hadn't ended first is Killed.
     """
-    if cancelled and not (end.complete and pod is not None and pod.ended_by_itself):
+    if cancelled and not (pod is not None and pod.ended_by_itself):
         return CANCELLED
     for rule in RULES:
         found = rule(end, pod)

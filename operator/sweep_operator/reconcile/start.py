@@ -170,7 +170,7 @@ class Starter:
         try:
             await self._children.create_job(intent, job)
             run = ledger.runs.get(start.number)
-            if run is not None and run.phase is RunPhase.CRASHED:
+            if run is not None and (run.phase is RunPhase.CRASHED or run.reason):
                 await self._children.write_run(intent, run, trouble_status("", ""))
         except (ApiError, InTheWayError) as error:
             if isinstance(error, ApiError) and (error.code == 0 or error.code >= 500):

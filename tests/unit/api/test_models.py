@@ -13,6 +13,7 @@ from sweep_operator.api.run import RunPhase, SweepRun
 from sweep_operator.api.sweep import MAX_PARAMETERS_BYTES, Sweep, SweepState, largest_json
 from sweep_operator.api.template import CONTROLLED_IN_JOB, CONTROLLED_IN_POD
 
+
 def sweep(name: str = "digits", **fields: Any) -> dict[str, Any]:
     """A Sweep as the API server hands it out: the base with these fields of its spec."""
     return handed_out(base_with(name, **fields))
