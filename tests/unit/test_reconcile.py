@@ -1,6 +1,7 @@
 """Passes over one Sweep on an API server in memory: what is made, once, whatever goes wrong."""
 
 import asyncio
+import contextlib
 import json
 from random import Random
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from tests.fakes.world import Result, World, sweep
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.cache import Cache
 from sweep_operator.handlers import controller
+from sweep_operator.reconcile import start as starting
 from sweep_operator.reconcile.sweep import Reconciler
 
 QUOTA = ApiError(403, "Forbidden", 'jobs "x" is forbidden: exceeded quota: small, used: pods=4')
@@ -1120,3 +1122,72 @@ class TestWholeOperators:
         plan = World(sweep(**wanted))
         asyncio.run(plan.live(lambda: finished(plan)))
         assert world.parameters == plan.parameters
+
+
+def test_a_ghost_whose_name_another_sweep_has_is_forgotten() -> None:
+    """kopf told of neither's change; nothing is left to start."""
+
+    async def main() -> World:
+        world = World(sweep(runCap=2, parallelism=2))
+        await world.settle()
+        world.server.remove("sweeps", "a")
+        world.server.collect_garbage()
+        world.server.put("sweeps", sweep(runCap=2, parallelism=2))
+        for _ in range(5):
+            world.deliver("sweepruns", "jobs", "pods")
+            await world.attempt()
+            world.clock.now += 60
+        return world
+
+    world = asyncio.run(main())
+    assert world.key not in world.cache.sweeps
+
+
+def test_a_defect_in_one_job_leaves_no_other_uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> World:
+        world = World(sweep(runCap=9, parallelism=3))
+        world.server.latency = lambda: 0.001
+        build = starting.build_job
+        broken = [2]
+
+        def build_job(intent: Any, record: Any, attempt: int) -> Any:
+            if record["spec"]["number"] in broken:
+                raise TypeError("a defect")
+            return build(intent, record, attempt)
+
+        monkeypatch.setattr(starting, "build_job", build_job)
+        # a-1-1's POST is under way when a-2's Job turns out to be a defect
+        create = world.server.create
+
+        async def slow(path: str, body: Any) -> Any:
+            answer = await create(path, body)
+            if body["metadata"]["name"] == "a-1-1":
+                await asyncio.sleep(0.05)
+            return answer
+
+        monkeypatch.setattr(world.server, "create", slow)
+        with contextlib.suppress(ExceptionGroup):
+            await world.reconcile()
+        assert world.made("jobs") == ["a-1-1"]
+        broken.clear()
+        ledger = world.cache.ledger(world.key)
+        assert ledger.active == {1}, ledger.waiting
+        return world
+
+    asyncio.run(main())
+
+
+def test_one_lost_answer_is_no_event() -> None:
+    async def main() -> World:
+        world = World(sweep(runCap=2, parallelism=2))
+        await world.settle()
+        world.step()
+        world.step()
+        world.server.fail(NO_ANSWER, method="PATCH", plural="sweepruns")
+        for _ in range(4):
+            world.deliver()
+            await world.attempt()
+            world.clock.now += 1
+        return world
+
+    assert asyncio.run(main()).teller.reasons == ["Running"]

@@ -86,21 +86,22 @@ class Children:
         except ApiError as error:
             if error.code == 409:
                 await self.read_run(intent, run.number)
+                self._cache.ledger(Key(intent.namespace, intent.uid)).touched.add(run.number)
             elif error.code != 404:
                 raise
         else:
             self._cache.runs.answer(written)
 
-    async def read_sweep(self, intent: Intent) -> bool:
+    async def read_sweep(self, key: Key, name: str) -> bool:
         """Read the Sweep itself as it is now; tell whether it is there, and the same one."""
         try:
-            found = await self._api.get(paths.sweeps(intent.namespace, intent.name))
+            found = await self._api.get(paths.sweeps(key.namespace, name))
         except ApiError as error:
             if error.code != 404:
                 raise
             found = None
-        if found is None or found["metadata"]["uid"] != intent.uid:
-            self._cache.drop_sweep(Key(intent.namespace, intent.uid))
+        if found is None or found["metadata"]["uid"] != key.uid:
+            self._cache.drop_sweep(key)
             return False
         self._cache.answer_sweep(found)
         return True

@@ -120,14 +120,21 @@ def pod_facts(pod: Json) -> PodFacts:
         termination_message=terminated.get("message", ""),
         trouble=None if ran or terminal else _trouble(status, created),
         terminal=terminal,
-        told=_told(metadata),
+        told=_told(metadata, time_of(terminated.get("finishedAt"))),
     )
 
 
-def _told(metadata: Json) -> float | None:
-    """A deletionTimestamp is when the grace period ends."""
+def _told(metadata: Json, finished: float | None) -> float | None:
+    """A deletionTimestamp is when the grace period ends.
+
+    A pod that has ended is deleted once more by its kubelet, without grace, and while a finalizer
+    keeps it the first grace period isn't known any more: then it was told before it ended.
+    """
     ends = time_of(metadata.get("deletionTimestamp"))
-    return None if ends is None else ends - metadata.get("deletionGracePeriodSeconds", 0)
+    if ends is None:
+        return None
+    grace: float = metadata.get("deletionGracePeriodSeconds", 0)
+    return ends - grace if grace or finished is None else min(ends, finished)
 
 
 def _trouble(status: Json, created: float) -> Trouble | None:

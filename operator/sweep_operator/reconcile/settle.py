@@ -66,11 +66,10 @@ class Settler:
         Returns:
             The first request that failed; its run is looked at again.
         """
-        for number in sorted(ledger.unsure):
-            run = ledger.runs.get(number)
-            if run is not None:
-                await self._children.read_job(intent, number, run.current_attempt)
-            ledger.clear(number)
+        try:
+            await self._make_sure(intent, ledger)
+        except ApiError as error:
+            return error
 
         limit = asyncio.Semaphore(AT_ONCE)
 
@@ -86,6 +85,14 @@ class Settler:
         steps = self._decide(intent, ledger, keep_best_until)
         results = await asyncio.gather(*(take(run, step) for run, step in steps))
         return next((error for error in results if error is not None), None)
+
+    async def _make_sure(self, intent: Intent, ledger: Ledger) -> None:
+        """Ask the API server about Jobs of which no answer said that they were made."""
+        for number in sorted(ledger.unsure):
+            run = ledger.runs.get(number)
+            if run is not None:
+                await self._children.read_job(intent, number, run.current_attempt)
+            ledger.clear(number)
 
     def _decide(
         self, intent: Intent, ledger: Ledger, keep_best_until: float

@@ -167,14 +167,16 @@ class Starter:
             raise RefusedError(stall) from error
         if not self._may_start(intent):
             return False
+        ledger.doubt(start.number)  # until the answer says that it is there, or refused
         try:
             await self._children.create_job(intent, job)
+            ledger.clear(start.number)
             run = ledger.runs.get(start.number)
             if run is not None and (run.phase is RunPhase.CRASHED or run.reason):
                 await self._children.write_run(intent, run, trouble_status("", ""))
         except (ApiError, InTheWayError) as error:
-            if isinstance(error, ApiError) and (error.code == 0 or error.code >= 500):
-                ledger.doubt(start.number)  # it may have been made all the same
+            if isinstance(error, InTheWayError) or 400 <= error.code < 500:
+                ledger.clear(start.number)
             raise RefusedError(_stall("Job", name, error)) from error
         return True
 
@@ -182,7 +184,7 @@ class Starter:
         """Ask the API server, once records have vanished: with their Sweep, maybe."""
         ledger.bereft = False
         try:
-            return await self._children.read_sweep(intent)
+            return await self._children.read_sweep(Key(intent.namespace, intent.uid), intent.name)
         except ApiError:
             ledger.bereft = True
             raise

@@ -18,7 +18,7 @@ from sweep_operator.effects.recorder import Recorder
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.author import author_of_state
 from sweep_operator.planning.ledger import Ledger
-from sweep_operator.planning.refusal import stall_of
+from sweep_operator.planning.refusal import Stall
 from sweep_operator.planning.regime import Regime
 from sweep_operator.planning.status import invalid_status, sweep_status
 from sweep_operator.planning.story import Happening, happenings, pressing
@@ -42,6 +42,8 @@ class Memory:
     regime: Regime | None = None
     retry: Retry = field(default_factory=Retry)
     killing: Killing = field(default_factory=Killing)
+    failures: int = 0
+    """Passes in a row in which a request failed; the first may be an accident."""
     status_written: float = 0.0
 
 
@@ -65,7 +67,7 @@ class Reconciler:
         may_create: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
-        children = Children(api, cache)
+        children = self._children = Children(api, cache)
         self._api = api
         self._cache = cache
         self._recorder = recorder
@@ -119,8 +121,9 @@ class Reconciler:
 
         # 4. What is true now
         stall = memory.retry.stall
-        if failure is not None and stall is None:
-            stall = stall_of("SweepRun", "status", failure.code, failure.message)
+        memory.failures = memory.failures + 1 if failure is not None else 0
+        if stall is None and failure is not None and memory.failures > 1:
+            stall = Stall("RequestsFail", f"Requests fail and are tried again: {failure}", False)
         sweep = self._cache.sweeps.get(key, sweep)
         left = memory.killing.pods_left if cancelled else 0
         status = sweep_status(intent, ledger, stall, left, sweep.get("status") or {}, self._now())
@@ -159,10 +162,11 @@ class Reconciler:
         try:
             written = await self._api.replace_in(path, "/status", status, metadata["uid"])
         except ApiError as error:
-            if error.code != 404:
-                raise
-            self._cache.drop_sweep(key_of(sweep))
-            return None
+            # Gone, or another of the same name: the watch may never have told.
+            asked = error.code in (404, 422)
+            if asked and not await self._children.read_sweep(key_of(sweep), metadata["name"]):
+                return None
+            raise
         memory.status_written = self._clock()
         self._cache.answer_sweep(written)
         for happening in happenings(old, status, author_of_state(sweep)):

@@ -217,3 +217,35 @@ class TestPodFacts:
 def test_an_object_without_our_label_belongs_to_no_sweep() -> None:
     assert sweep_uid({"metadata": {"name": "x"}}) is None
     assert sweep_uid({"metadata": metadata("x")}) == "u"
+
+
+def told(grace: int, deletion: str, finished: str) -> float | None:
+    """When a pod that has ended was told to go, as read from its object."""
+    terminated = {"exitCode": 143, "startedAt": finished, "finishedAt": finished}
+    return pod_facts(
+        {
+            "metadata": {
+                "name": "p",
+                "uid": "u",
+                "labels": {},
+                "creationTimestamp": finished,
+                "deletionTimestamp": deletion,
+                "deletionGracePeriodSeconds": grace,
+            },
+            "spec": {"containers": [{"name": "main"}]},
+            "status": {
+                "phase": "Failed",
+                "containerStatuses": [{"name": "main", "state": {"terminated": terminated}}],
+            },
+        }
+    ).told
+
+
+def test_a_pod_was_told_when_its_grace_period_began() -> None:
+    moment = seconds("2026-01-01T00:00:10Z")
+    assert told(30, "2026-01-01T00:00:40Z", "2026-01-01T00:00:12Z") == moment
+
+
+def test_a_pod_that_was_deleted_again_at_its_end_was_told_before_it_ended() -> None:
+    ended = seconds("2026-01-01T00:00:12Z")
+    assert told(0, "2026-01-01T00:00:40Z", "2026-01-01T00:00:12Z") == ended
