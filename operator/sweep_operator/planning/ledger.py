@@ -43,6 +43,8 @@ class Ledger:
     """The highest number ever used: a deleted run's number isn't used again."""
     unsure: set[int] = field(default_factory=set)
     """Numbers whose Job may have been made, as the answer was lost. They count as active."""
+    vanished: dict[int, JobFacts] = field(default_factory=dict)
+    """Jobs that are gone though nothing on record tells of their attempt. They count as active."""
     bereft: bool = False
     """A record was deleted since the Sweep itself was last seen to be there."""
     _looks: list[tuple[float, int]] = field(default_factory=list)
@@ -84,13 +86,19 @@ class Ledger:
     def put_job(self, job: JobFacts) -> None:
         """Take in a Job."""
         self.jobs.setdefault(job.number, {})[job.attempt] = job
+        self.vanished.pop(job.number, None)
         self._stand(job.number)
 
     def drop_job(self, number: int, name: str) -> None:
         """Take in that a Job is gone, and its pod with it."""
-        left = {a: job for a, job in self.jobs.pop(number, {}).items() if job.name != name}
+        jobs = self.jobs.pop(number, {})
+        left = {attempt: job for attempt, job in jobs.items() if job.name != name}
         if left:
             self.jobs[number] = left
+        run = self.runs.get(number)
+        for job in jobs.values():
+            if job.name == name and run is not None and job.attempt == run.current_attempt:
+                self.vanished[number] = job
         self._forget_pod(number, name)
         self._stand(number)
 
@@ -211,9 +219,13 @@ class Ledger:
         run = self.runs.get(number)
         if run is None:
             self._looks_due.pop(number, None)
+            self.vanished.pop(number, None)
             return
         found = standing(run, self.jobs.get(number, {}))
-        if found is Standing.WAITING and number in self.unsure:
+        gone = self.vanished.get(number)
+        if gone is not None and (run.settled or gone.attempt != run.current_attempt):
+            del self.vanished[number]
+        if found is Standing.WAITING and (number in self.unsure or number in self.vanished):
             found = Standing.ACTIVE
         match found:
             case Standing.ACTIVE:

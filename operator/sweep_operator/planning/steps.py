@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sweep_operator.api.run import RunPhase
 from sweep_operator.api.sweep import SweepState
 from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
-from sweep_operator.planning.regime import Regime, StopReason, must_stop, waits_in_vain
+from sweep_operator.planning.regime import Regime, StopReason, gone, must_stop, waits_in_vain
 from sweep_operator.planning.verdict import Verdict, verdict
 
 POD_LAG = 2.0
@@ -140,6 +140,7 @@ def next_step(
     regime: Regime,
     keeping: Keeping,
     now: float,
+    vanished: JobFacts | None = None,
 ) -> Step | None:
     """Decide what is next for a run; that it may start is quota's to say.
 
@@ -150,10 +151,13 @@ def next_step(
         regime: what holds for all runs of the sweep.
         keeping: how long its ended Jobs stay.
         now: seconds since the epoch.
+        vanished: the current attempt's Job, where it is gone before anything of it was on record.
     """
     if not run.settled:
         job = jobs.get(run.current_attempt)
-        if job is not None or run.attempt_open:
+        if job is None and vanished is not None:
+            step: Step | None = RecordOutcome(vanished, None, gone(regime, run))
+        elif job is not None or run.attempt_open:
             step = _current_attempt(run, job, pod, regime, now)
         else:
             vain = waits_in_vain(regime, run)

@@ -3,6 +3,7 @@
 Each rule keeps one sentence, looks at facts alone and returns None where it has nothing to say.
 """
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -24,6 +25,9 @@ class Verdict(NamedTuple):
 
 Rule = Callable[[JobEnd, PodFacts | None], Verdict | None]
 
+SIGNALLED = frozenset({137, 143})
+"""Exit codes of a program that SIGKILL or SIGTERM ended."""
+
 
 def complete_is_finished(end: JobEnd, pod: PodFacts | None) -> Verdict | None:
     """A run whose program exits 0 is Finished."""
@@ -37,6 +41,18 @@ def disrupted_is_crashed(end: JobEnd, pod: PodFacts | None) -> Verdict | None:
     if end.reason != "PodFailurePolicy" or f"rule at index {DISRUPTION_RULE}" not in end.message:
         return None
     return Verdict(RunPhase.CRASHED, "Disrupted", end.message, pod.exit_code if pod else None)
+
+
+def deleted_pod_is_crashed(end: JobEnd, pod: PodFacts | None) -> Verdict | None:
+    """A run that a signal ended, its pod told to go or gone, is Crashed: so a forced drain looks."""
+    if end.reason != "PodFailurePolicy" or (pod is not None and pod.told is None):
+        return None
+    said = re.search(r"exit code (\d+)", end.message)
+    code = pod.exit_code if pod else int(said[1]) if said else None
+    if code not in SIGNALLED:
+        return None
+    message = f"Its pod was deleted, which ended the program with code {code}."
+    return Verdict(RunPhase.CRASHED, "PodDeleted", message, code)
 
 
 def exit_code_is_failed(end: JobEnd, pod: PodFacts | None) -> Verdict | None:
@@ -72,6 +88,7 @@ def anything_else_is_failed(end: JobEnd, pod: PodFacts | None) -> Verdict | None
 RULES: tuple[Rule, ...] = (
     complete_is_finished,
     disrupted_is_crashed,
+    deleted_pod_is_crashed,
     exit_code_is_failed,
     deadline_is_failed,
     lost_pod_is_crashed,

@@ -115,6 +115,7 @@ class Settler:
                 regime,
                 Keeping(self._since, ttl, keep_best_until if is_best else 0.0),
                 now,
+                ledger.vanished.get(number),
             )
             if isinstance(step, Wait):
                 ledger.look_at(number, step.until)

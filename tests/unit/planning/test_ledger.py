@@ -217,6 +217,14 @@ class TestWhateverTheOrder:
         assert account.active == account.waiting == set()
 
 
+def test_a_job_gone_before_anything_of_it_was_on_record_holds_its_slot_until_that_is() -> None:
+    account = ledger(run(1, phase=RunPhase.PENDING), job(1, 1))
+    account.drop_job(1, "a-1-1")
+    assert account.active == {1}
+    account.put_run(run(1, phase=RunPhase.CRASHED, attempt=1, resource_version=9))
+    assert account.waiting == {1}
+
+
 def anew(account: Ledger) -> Ledger:
     """The same facts in another order."""
     things: list[RunFacts | JobFacts | PodFacts] = [
@@ -224,7 +232,11 @@ def anew(account: Ledger) -> Ledger:
     ]
     things += [each for jobs in account.jobs.values() for each in jobs.values()]
     things += reversed(account.runs.values())
-    return ledger(*things, goal=account.goal)
+    again = ledger(*things, goal=account.goal)
+    for gone in account.vanished.values():  # no fact tells of what is gone
+        again.put_job(gone)
+        again.drop_job(gone.number, gone.name)
+    return again
 
 
 def assert_same(one: Ledger, other: Ledger) -> None:
