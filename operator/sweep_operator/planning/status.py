@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sweep_operator.api.names import LABEL_SWEEP_UID, run_name
 from sweep_operator.api.run import RunPhase
-from sweep_operator.api.sweep import SweepPhase
+from sweep_operator.api.sweep import SweepPhase, SweepState
 from sweep_operator.planning.ledger import SYSTEMATIC, Ledger
 from sweep_operator.planning.phase import complete, phase
 from sweep_operator.planning.refusal import Stall
@@ -76,15 +76,24 @@ def sweep_status(
     return status
 
 
-def invalid_status(stall: Stall, generation: int, previous: Json, now: str) -> dict[str, Any]:
-    """Build the status of a sweep whose spec can't be run; what its runs say stays."""
+def invalid_status(stall: Stall, sweep: Json, now: str) -> dict[str, Any]:
+    """Build the status of a sweep whose spec can't be run; what its runs say stays.
+
+    It is Crashed only while it is meant to run. Stopped or Cancelled, it is at its end.
+    """
+    previous: Json = sweep.get("status") or {}
+    state = SweepState(sweep["spec"].get("state", SweepState.RUNNING))
+    running = state is SweepState.RUNNING
+    current = SweepPhase.CRASHED if running else SweepPhase(state.value)
+    done = state in (SweepState.STOPPED, SweepState.CANCELLED)
     told = [
         Condition("Ready", False, stall.reason, stall.message),
+        Condition("Complete", done, current.value, "The spec can't be run: no runs are made."),
         Condition("Stalled", True, stall.reason, stall.message),
     ]
     return dict(previous) | {
-        "phase": SweepPhase.CRASHED.value,
-        "observedGeneration": generation,
+        "phase": current.value,
+        "observedGeneration": sweep["metadata"].get("generation", 0),
         "conditions": conditions_with_times(told, previous.get("conditions", ()), now),
     }
 

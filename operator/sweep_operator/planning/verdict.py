@@ -44,7 +44,7 @@ def disrupted_is_crashed(end: JobEnd, pod: PodFacts | None) -> Verdict | None:
 
 
 def deleted_pod_is_crashed(end: JobEnd, pod: PodFacts | None) -> Verdict | None:
-    """A run that a signal ended, its pod told to go or gone, is Crashed: so a forced drain looks."""
+    """A run ended by a signal, its pod told to go or gone, is Crashed: a forced drain looks so."""
     if end.reason != "PodFailurePolicy" or (pod is not None and pod.told is None):
         return None
     said = re.search(r"exit code (\d+)", end.message)

@@ -99,9 +99,7 @@ class Reconciler:
         try:
             intent = self._intent(sweep, memory)
         except InvalidSweepError as error:
-            generation = sweep["metadata"].get("generation", 0)
-            invalid = stall_of_invalid(error)
-            status = invalid_status(invalid, generation, sweep.get("status") or {}, self._now())
+            status = invalid_status(stall_of_invalid(error), sweep, self._now())
             return self._wait_until(await self._write_status(sweep, memory, status))
 
         # 2. What has become of the runs there are

@@ -161,9 +161,23 @@ class TestPodsNotStarting:
 
 
 class TestInvalid:
+    def sweep(self, generation: int, state: str = "Running", **more: Any) -> dict[str, Any]:
+        return {"metadata": {"generation": generation}, "spec": {"state": state}, **more}
+
+    @pytest.mark.parametrize(
+        ("state", "complete"), [("Paused", "False"), ("Stopped", "True"), ("Cancelled", "True")]
+    )
+    def test_it_is_what_its_state_says_where_that_is_not_running(
+        self, state: str, complete: str
+    ) -> None:
+        stall = Stall("InvalidSpec", "spec.x: is wrong", for_good=True)
+        found = invalid_status(stall, self.sweep(4, state), T0)
+        assert found["phase"] == state
+        assert condition(found, "Complete")["status"] == complete
+
     def test_it_has_crashed_and_says_why(self) -> None:
         stall = Stall("InvalidSpec", "spec.x: is wrong", for_good=True)
-        found = invalid_status(stall, 4, {}, T0)
+        found = invalid_status(stall, self.sweep(4), T0)
         SweepStatus.model_validate(found)
         assert found["phase"] == "Crashed"
         assert found["observedGeneration"] == 4
@@ -172,7 +186,7 @@ class TestInvalid:
 
     def test_what_its_runs_say_stays(self) -> None:
         before = status(ledger(finished(1, 1.0), goal="minimize"))
-        found = invalid_status(RBAC, 5, before, T1)
+        found = invalid_status(RBAC, self.sweep(5, status=before), T1)
         assert found["best"] == before["best"]
         assert found["runs"] == before["runs"]
 

@@ -49,6 +49,18 @@ def test_a_pod_told_to_go_by_the_cluster_is_a_crash_whatever_its_exit_code(
     assert verdict(DISRUPTED, last).outcome is RunPhase.CRASHED
 
 
+@pytest.mark.parametrize("code", [137, 143])
+def test_a_pod_told_to_go_by_a_person_is_a_crash_if_a_signal_ended_its_program(code: int) -> None:
+    message = f"Container main failed with exit code {code} matching FailJob rule at index 1"
+    end = FAILED._replace(message=message)
+    for last in (ended_pod(code, told=NOW - 1), None):
+        found = verdict(end, last)
+        assert (found.outcome, found.reason) == (RunPhase.CRASHED, "PodDeleted")
+        assert found.exit_code == code
+    assert verdict(end, ended_pod(code)).outcome is RunPhase.FAILED
+    assert verdict(FAILED, ended_pod(3, told=NOW - 1)).outcome is RunPhase.FAILED
+
+
 def test_a_run_that_started_and_outlives_its_deadline_has_failed() -> None:
     assert verdict(DEADLINE, ended_pod(143)).outcome is RunPhase.FAILED
 
