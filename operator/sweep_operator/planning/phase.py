@@ -33,8 +33,8 @@ def phase(
         limit: how many runs there can be, None for no end.
         ledger: the runs.
         stall: what keeps the sweep from going on.
-        previous: the phase as last written. What has Finished or Failed stays so when spec.state
-            is edited afterwards, but only where the runs still say the same.
+        previous: the phase as last written with no run active. What has Finished or Failed so
+            stays so when spec.state is edited afterwards, where the runs still say the same.
     """
     done = exhausted(limit, ledger) and drained(ledger)
     failed = regime.spent

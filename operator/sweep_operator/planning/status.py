@@ -48,7 +48,7 @@ def sweep_status(
         now: RFC 3339 time for what changes now.
     """
     regime = intent.regime(ledger)
-    current = phase(regime, intent.limit, ledger, stall, previous.get("phase", ""))
+    current = phase(regime, intent.limit, ledger, stall, _phase_at_rest(previous))
     done = complete(current, regime, ledger) and not pods_left
     story = _Story(intent, ledger, current, pods_left)
     status: dict[str, Any] = {
@@ -74,6 +74,14 @@ def sweep_status(
             "parameters": json.loads(run.parameters),
         }
     return status
+
+
+def _phase_at_rest(previous: Json) -> str:
+    """The phase as last written; empty for Failed with runs still active, which obeys edits."""
+    failed = previous.get("phase") == SweepPhase.FAILED
+    conditions = previous.get("conditions", ())
+    at_rest = any(each["type"] == "Failed" and each["status"] == "True" for each in conditions)
+    return "" if failed and not at_rest else str(previous.get("phase", ""))
 
 
 def invalid_status(stall: Stall, sweep: Json, now: str) -> dict[str, Any]:
