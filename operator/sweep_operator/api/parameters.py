@@ -312,7 +312,7 @@ def _range_is_no_guess(parameter: Parameter) -> str | None:
 
 
 def _fits_distribution(parameter: Parameter) -> str | None:
-    distribution = parameter.distribution or _implied(parameter)
+    distribution = parameter.distribution or implied(parameter)
     if distribution is None:
         return None
     form = FORMS[distribution]
@@ -408,7 +408,7 @@ RULES: Final[tuple[Rule, ...]] = (
 
 def grid_problem(parameter: Parameter) -> str | None:
     """Why a grid can't go through this parameter's values one by one, or None if it can."""
-    distribution = parameter.distribution or _implied(parameter)
+    distribution = parameter.distribution or implied(parameter)
     if distribution in GRID or parameter.parameters is not None:
         return None
     if distribution is Distribution.CATEGORICAL_W_PROBABILITIES:
@@ -419,7 +419,7 @@ def grid_problem(parameter: Parameter) -> str | None:
     )
 
 
-def _implied(parameter: Parameter) -> Distribution | None:
+def implied(parameter: Parameter) -> Distribution | None:
     """The distribution that the fields alone say; None for nested parameters."""
     written = parameter.written
     if "value" in written:

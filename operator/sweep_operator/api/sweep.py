@@ -19,7 +19,8 @@ from sweep_operator.api.template import JobTemplate
 MAX_PARALLELISM: Final = 10_000
 MAX_SEED: Final = 2**63 - 1
 MAX_PARAMETERS_BYTES: Final = 64 * 1024
-"""JSON of one run's parameters: they go into its pod's environment and annotations."""
+"""One run's parameters as JSON in UTF-8. They stand in two annotations, of which a pod may have
+256 KiB in all, and in one environment variable, of which Linux allows 128 KiB."""
 
 MIN_FINISHED_JOB_TTL: Final = 30.0
 """Seconds. A recorded Job guards its name for at least twice the Lease's duration."""

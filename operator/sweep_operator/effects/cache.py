@@ -20,6 +20,7 @@ from sweep_operator.effects.observe import (
 )
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.ledger import Ledger
+from sweep_operator.planning.sweep import Intent
 
 Json = Mapping[str, Any]
 Name = tuple[str, str]
@@ -211,6 +212,11 @@ class PodSink(Sink):
 def key_of(sweep: Json) -> Key:
     """The key of a Sweep."""
     return Key(sweep["metadata"]["namespace"], sweep["metadata"]["uid"])
+
+
+def key_of_intent(intent: Intent) -> Key:
+    """The key of the Sweep that is meant."""
+    return Key(intent.namespace, intent.uid)
 
 
 def _name(thing: Json) -> Name:

@@ -9,7 +9,7 @@ from typing import Any
 from sweep_operator.api.names import LABEL_SWEEP_UID, job_name, run_name
 from sweep_operator.effects import paths
 from sweep_operator.effects.api import Api, ApiError, Json
-from sweep_operator.effects.cache import Cache, Sink
+from sweep_operator.effects.cache import Cache, Sink, key_of_intent
 from sweep_operator.effects.observe import sweep_uid
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.facts import JobFacts, RunFacts
@@ -54,15 +54,14 @@ class Children:
         name = job_name(intent.name, number, attempt)
         return await self._read(intent, paths.jobs(intent.namespace, name), name, self._cache.jobs)
 
-    async def read_pods(self, intent: Intent, job: JobFacts) -> bool:
-        """Read a Job's pods as they are now; tell whether there are any."""
+    async def read_pods(self, intent: Intent, job: JobFacts) -> None:
+        """Read a Job's pods as they are now."""
         found = await self._api.get(
             paths.pods(intent.namespace),
             labelSelector=f"batch.kubernetes.io/controller-uid={job.uid}",
         )
         for pod in found["items"]:
             self._cache.pods.answer(pod)
-        return bool(found["items"])
 
     async def why_no_pod(self, intent: Intent, job: JobFacts) -> str:
         """What the Job controller last said of a pod that it couldn't create; empty for nothing."""
@@ -86,7 +85,7 @@ class Children:
         except ApiError as error:
             if error.code == 409:
                 await self.read_run(intent, run.number)
-                self._cache.ledger(Key(intent.namespace, intent.uid)).touched.add(run.number)
+                self._cache.ledger(key_of_intent(intent)).touched.add(run.number)
             elif error.code != 404:
                 raise
         else:

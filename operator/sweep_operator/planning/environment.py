@@ -11,11 +11,8 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from sweep_operator.api.names import ANNOTATION_PARAMETERS, GROUP
+from sweep_operator.api.sweep import MAX_PARAMETERS_BYTES
 from sweep_operator.planning.json_text import to_json
-
-MAX_PARAMETERS_BYTES: Final = 64 * 1024
-"""One run's parameters as JSON in UTF-8. They stand in two annotations, of which a pod may have
-256 KiB in all, and in one environment variable, of which Linux allows 128 KiB."""
 
 ANNOTATION_WANDB_PARAMETERS: Final = f"{GROUP}/wandb-parameters"
 """The parameters in the shape of W&B's own file."""

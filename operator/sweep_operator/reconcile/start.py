@@ -12,9 +12,8 @@ from typing import Any
 from sweep_operator.api.names import job_name, run_name
 from sweep_operator.api.run import RunPhase
 from sweep_operator.effects.api import ApiError
-from sweep_operator.effects.cache import Cache
+from sweep_operator.effects.cache import Cache, key_of_intent
 from sweep_operator.effects.children import Children, InTheWayError
-from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.environment import ParametersTooLargeError
 from sweep_operator.planning.job import build_job
 from sweep_operator.planning.ledger import Ledger
@@ -184,14 +183,14 @@ class Starter:
         """Ask the API server, once records have vanished: with their Sweep, maybe."""
         ledger.bereft = False
         try:
-            return await self._children.read_sweep(Key(intent.namespace, intent.uid), intent.name)
+            return await self._children.read_sweep(key_of_intent(intent), intent.name)
         except ApiError:
             ledger.bereft = True
             raise
 
     def _may_start(self, intent: Intent) -> bool:
         """Asked right before each creation: an edit or a lost Lease holds from then on."""
-        sweep = self._cache.sweeps.get(Key(intent.namespace, intent.uid))
+        sweep = self._cache.sweeps.get(key_of_intent(intent))
         return (
             self._may_create()
             and sweep is not None

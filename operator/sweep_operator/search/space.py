@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from pydantic import JsonValue
 
-from sweep_operator.api.parameters import EXPONENTS, Distribution, Parameter
+from sweep_operator.api.parameters import EXPONENTS, Distribution, Parameter, implied
 from sweep_operator.search.distributions import (
     GREATEST_U,
     Beta,
@@ -104,11 +104,9 @@ def infer(parameter: Parameter) -> Distribution:
     """
     if parameter.distribution is not None:
         return parameter.distribution
-    if parameter.has_value:
-        return Distribution.CONSTANT
-    if parameter.values is not None:
-        weighted = parameter.probabilities is not None
-        return Distribution.CATEGORICAL_W_PROBABILITIES if weighted else Distribution.CATEGORICAL
+    found = implied(parameter)
+    if found is not None and found is not Distribution.UNIFORM:
+        return found
     if parameter.min is None or parameter.max is None:
         raise DistributionError(
             "", "write value, values, min and max, a distribution, or parameters"
