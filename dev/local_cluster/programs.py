@@ -35,31 +35,31 @@ class Program:
 
     @property
     def built_as(self) -> str:
-        """The name that `go build` gives it: the last element that is not a major version."""
-        elements = [e for e in self.package.split("/") if not re.fullmatch(r"v\d+", e)]
-        return elements[-1]
+        """The name that `go build` gives it: the package's last element."""
+        return self.package.rpartition("/")[2]
 
 
-_KUBERNETES = (
+# One file that goes by these names; its main.go says why.
+_HYPERKUBE = (
+    "etcd",
     "kube-apiserver",
     "kube-controller-manager",
     "kube-proxy",
     "kube-scheduler",
-    "kubectl",
     "kubelet",
 )
 PROGRAMS = {
     program.name: program
     for program in (
-        *(Program(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}") for name in _KUBERNETES),
-        Program("etcd", "kubernetes", "go.etcd.io/etcd/server/v3"),
+        *(Program(name, "kubernetes", "./hyperkube") for name in _HYPERKUBE),
+        Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
         Program("coredns", "kubernetes", "./coredns"),
         Program("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
         Program("kind", "kind", "sigs.k8s.io/kind"),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
     )
 }
-OF_A_CLUSTER = (*_KUBERNETES, "etcd", "coredns")
+OF_A_CLUSTER = (*_HYPERKUBE, "kubectl", "coredns")
 
 # The variables that a program's own build sets to its version; {version} is the module's in go.mod.
 _VERSION_VARIABLES = {
@@ -145,14 +145,14 @@ class Programs:
                 building.mkdir()
                 _go_build(MODULES / module, missing, building, step)
                 for program in missing:
-                    (building / program.built_as).rename(self.path(program.name))
-                building.rmdir()
+                    self.path(program.name).hardlink_to(building / program.built_as)
+                shutil.rmtree(building)
 
 
 def _go_build(module: Path, programs: list[Program], target: Path, step: Step) -> None:
     go = _go()
     options = flags(module.name, (module / "go.mod").read_text())
-    packages = [program.package for program in programs]
+    packages = list(dict.fromkeys(program.package for program in programs))
     environ = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
     environ.pop(
         "GOFLAGS", None

@@ -59,12 +59,6 @@ def test_every_program_is_in_a_locked_module(name: str) -> None:
         assert f"\t{program.package}\n" in go_mod or f"tool {program.package}\n" in go_mod
 
 
-def test_go_names_a_program_by_its_last_element_that_is_no_version() -> None:
-    assert PROGRAMS["etcd"].built_as == "server"
-    assert PROGRAMS["kubelet"].built_as == "kubelet"
-    assert PROGRAMS["coredns"].built_as == "coredns"
-
-
 @pytest.mark.parametrize("module_name", ["kwok", "helm"])
 def test_modules_share_the_versions_that_kubernetes_is_built_with(module_name: str) -> None:
     """Or Go's build cache is of no use to them, and each takes a minute longer."""
