@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,12 @@ class Kube:
         done = self._run(*arguments, given=given)
         assert done.returncode != 0, f"kubectl {' '.join(arguments)} succeeded: {done.stdout}"
         return done.stderr
+
+    def until_refused(self, *arguments: str, within: float = 30) -> None:
+        """Run kubectl until it fails: nothing else tells when a new policy is in force."""
+        deadline = time.monotonic() + within
+        while self._run(*arguments, given=None).returncode == 0:
+            assert time.monotonic() < deadline, f"kubectl {' '.join(arguments)} still succeeds"
 
     def all(self, kind: str, selector: str = "") -> Sequence[Json]:
         """Read all objects of a kind."""

@@ -319,6 +319,7 @@ def test_a_refusal_for_good_is_crashed_until_its_cause_is_gone(kube: Kube) -> No
     name = f"refuse-{kube.namespace}"
     kube.run("label", "namespace", kube.namespace, f"refuse={kube.namespace}")
     kube.apply(*no_jobs(name, kube.namespace))
+    kube.until_refused("create", "job", "probe", "--image=none", "--dry-run=server")
     kube.apply(sweep("s", {"x": {"values": [1]}}))
     state = kube.until("sweep", "s", lambda state: phase(state) == "Crashed")
     assert "no Jobs here" in condition(state, "Stalled")["message"]

@@ -9,6 +9,8 @@ LABEL_SWEEP_UID = f"{GROUP}/sweep-uid"
 LABEL_RUN_NUMBER = f"{GROUP}/run-number"
 LABEL_ATTEMPT = f"{GROUP}/attempt"
 ANNOTATION_PARAMETERS = f"{GROUP}/parameters"
+ANNOTATION_PREEMPTING = f"{GROUP}/preempting"
+"""On a pod, "true": it is about to be preempted. Set by the program, a node's agent or a person."""
 
 MAX_SWEEP_NAME = 44
 """A Job's name (`<sweep>-<number>-<attempt>`) has at most 63 characters."""

@@ -23,7 +23,11 @@ from sweep_operator.api.parameters import (
     PROBABILITY_TOLERANCE,
     Distribution,
 )
-from sweep_operator.api.sweep import MIN_FINISHED_JOB_TTL, MIN_PENDING_TIMEOUT
+from sweep_operator.api.sweep import (
+    MIN_FINISHED_JOB_TTL,
+    MIN_PENDING_TIMEOUT,
+    MIN_UNREACHABLE_AFTER,
+)
 from sweep_operator.api.template import CONTROLLED_IN_JOB, CONTROLLED_IN_POD, Controlled
 
 FORBIDDEN: Final = "FieldValueForbidden"
@@ -223,8 +227,8 @@ _NOT_IN_GRID: Final = (
 )
 
 _MUTABLE_HINT: Final = (
-    "Create a Sweep of another name; state, parallelism, runCap, failurePolicy, pendingTimeout and "
-    "finishedJobTTL may change"
+    "Create a Sweep of another name; state, parallelism, runCap, failurePolicy, preemption, "
+    "pendingTimeout and finishedJobTTL may change"
 )
 
 
@@ -332,6 +336,7 @@ SWEEP_RULES: Final[Rules] = {
     "spec.state": STATE,
     "spec.pendingTimeout": _at_least(MIN_PENDING_TIMEOUT),
     "spec.finishedJobTTL": _at_least(MIN_FINISHED_JOB_TTL),
+    "spec.preemption.unreachableAfter": _at_least(MIN_UNREACHABLE_AFTER),
     "spec.parameters": NAMES,
     "spec.parameters.*": (*NESTING, *PARAMETER),
     "spec.parameters.*.parameters": NAMES,

@@ -70,6 +70,13 @@ class Attempt(ObservedModel):
         None
     )
     finished: Annotated[Time | None, Field(description="When the attempt ended.")] = None
+    preempting: Annotated[
+        bool | None,
+        Field(
+            description="Whether its pod was marked as about to be preempted, by the annotation "
+            "sweep-operator.io/preempting=true."
+        ),
+    ] = None
     outcome: Annotated[
         RunPhase | None,
         Field(description="How it ended (Finished, Failed, Crashed or Killed). Absent until then."),
@@ -110,6 +117,20 @@ class SweepRunStatus(ObservedModel):
         ),
     ] = ()
     attempts_made: Annotated[Count, Field(description="How many attempts were ever made.")] = 0
+    preemptions: Annotated[
+        Count,
+        Field(
+            description="Attempts that ended as the pod or its node was taken away: those count "
+            "against spec.preemption.maxPreemptions of the Sweep."
+        ),
+    ] = 0
+    failures: Annotated[
+        Count,
+        Field(
+            description="Attempts that the program failed: those count against "
+            "spec.failurePolicy.maxRetries of the Sweep."
+        ),
+    ] = 0
     metrics: Annotated[
         dict[str, Number],
         Field(

@@ -28,7 +28,13 @@ MIN_FINISHED_JOB_TTL: Final = 30.0
 MIN_PENDING_TIMEOUT: Final = 10.0
 """Seconds. A healthy pod takes as long to be scheduled, pulled and started."""
 
+MIN_UNREACHABLE_AFTER: Final = 1.0
+"""Seconds. The taint that is waited for too comes only after the node has been silent for long."""
+
 MAX_CANCEL_GRACE_PERIOD: Final = 3600
+
+MAX_ATTEMPTS: Final = 1_000_000
+"""Retries or preemptions of one run that can be allowed by number."""
 
 MAX_NUMBER_LENGTH: Final = 24
 """Characters of any double or int64 in JSON."""
@@ -101,6 +107,15 @@ class FailurePolicy(Model):
             "it the sweep goes on however many fail. Crashed and Killed runs don't count.",
         ),
     ] = None
+    max_retries: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=MAX_ATTEMPTS,
+            description="How often a run whose program fails is tried again, with the same "
+            "parameters, before it is Failed. Preemptions don't count.",
+        ),
+    ] = 0
 
 
 def _at_least(least: float) -> AfterValidator:
@@ -110,6 +125,30 @@ def _at_least(least: float) -> AfterValidator:
         return duration
 
     return AfterValidator(check)
+
+
+class Preemption(Model):
+    """What happens to runs whose pods are taken away."""
+
+    max_preemptions: Annotated[
+        int,
+        Field(
+            ge=-1,
+            le=MAX_ATTEMPTS,
+            description="How often a run that was preempted, evicted or lost with its node is run "
+            "again, with the same parameters, before it stays Crashed. -1, the default: as often "
+            "as it takes.",
+        ),
+    ] = -1
+    unreachable_after: Annotated[
+        Duration,
+        _at_least(MIN_UNREACHABLE_AFTER),
+        Field(
+            description="How long after a pod should have gone the operator gives it up, if its "
+            "node is out of reach: 30s, 5m. At least 1s. Needs the rights of "
+            "manifests/unreachable-nodes.yaml."
+        ),
+    ] = Duration("60s")
 
 
 class SweepSpec(Model):
@@ -183,10 +222,19 @@ class SweepSpec(Model):
     failure_policy: Annotated[
         FailurePolicy | None,
         Field(
-            description="When failed runs fail the sweep: failurePolicy: {maxFailures: 3}. May be "
-            "changed: a failed sweep goes on when maxFailures is raised."
+            description="When failed runs are tried again, and when they fail the sweep: "
+            "failurePolicy: {maxRetries: 1, maxFailures: 3}. May be changed: a failed sweep goes "
+            "on when maxFailures is raised."
         ),
     ] = None
+    preemption: Annotated[
+        Preemption,
+        Field(
+            description="What happens to runs whose pods are taken away, by a spot node that goes, "
+            "say: preemption: {maxPreemptions: 10}. May be changed; what a run has used up is "
+            "reckoned when an attempt ends."
+        ),
+    ] = Preemption()
     pending_timeout: Annotated[
         Annotated[Duration, _at_least(MIN_PENDING_TIMEOUT)] | None,
         Field(

@@ -24,6 +24,7 @@ WATCH_SILENCE = 150.0
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 
 class ApiError(Exception):
@@ -85,9 +86,14 @@ class Api:
         """Write an object as a whole; with a resourceVersion only if it is still that one."""
         return await self._request("PUT", path, body)
 
-    async def patch(self, path: str, body: Json) -> dict[str, Any]:
-        """Merge `body` into an object; with a resourceVersion only if it is still that one."""
-        return await self._request("PATCH", path, body, content_type=MERGE_PATCH)
+    async def patch(
+        self, path: str, body: Json, *, content_type: str = MERGE_PATCH
+    ) -> dict[str, Any]:
+        """Merge `body` into an object; with a resourceVersion only if it is still that one.
+
+        A strategic merge, which only Kubernetes' own kinds know, merges lists by their keys too.
+        """
+        return await self._request("PATCH", path, body, content_type=content_type)
 
     async def replace_in(self, path: str, field: str, value: Json, uid: str) -> dict[str, Any]:
         """Replace one field of an object as a whole; ApiError 422 where its uid is another."""

@@ -8,12 +8,15 @@ from typing import Any
 
 from sweep_operator.api.names import LABEL_SWEEP_UID, job_name, run_name
 from sweep_operator.effects import paths
-from sweep_operator.effects.api import Api, ApiError, Json
+from sweep_operator.effects.api import STRATEGIC_MERGE_PATCH, Api, ApiError, Json
 from sweep_operator.effects.cache import Cache, Sink, key_of_intent
 from sweep_operator.effects.observe import sweep_uid
 from sweep_operator.effects.workqueue import Key
-from sweep_operator.planning.facts import JobFacts, RunFacts
+from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.sweep import Intent
+
+OUT_OF_REACH = frozenset({"node.kubernetes.io/unreachable", "node.kubernetes.io/out-of-service"})
+"""Taints under which a pod's end can't be confirmed by its kubelet."""
 
 
 class InTheWayError(Exception):
@@ -62,6 +65,71 @@ class Children:
         )
         for pod in found["items"]:
             self._cache.pods.answer(pod)
+
+    async def has_started(self, intent: Intent, job: JobFacts) -> bool:
+        """Whether the Events of the last hour say that a program of a Job, now podless, started."""
+        events = paths.core_events(intent.namespace)
+        made = await self._api.get(
+            events, fieldSelector=f"involvedObject.uid={job.uid},reason=SuccessfulCreate"
+        )
+        main = f"spec.containers{{{intent.main_container['name']}}}"
+        for event in made["items"]:
+            pod = event.get("message", "").rpartition(" ")[2]  # "Created pod: NAME"
+            told = await self._api.get(
+                events, fieldSelector=f"involvedObject.name={pod},reason=Started"
+            )
+            if any(each["involvedObject"].get("fieldPath") == main for each in told["items"]):
+                return True
+        return False
+
+    async def is_out_of_reach(self, node: str) -> bool:
+        """Whether a node is tainted as unreachable or out of service.
+
+        One that is gone isn't: the pod garbage collector sees to its pods.
+        """
+        try:
+            found = await self._api.get(paths.nodes(node))
+        except ApiError as error:
+            if error.code == 404:
+                return False
+            raise
+        taints = found["spec"].get("taints") or ()
+        return any(taint["key"] in OUT_OF_REACH for taint in taints)
+
+    async def give_up_pod(self, intent: Intent, pod: PodFacts) -> None:
+        """Say in a lost kubelet's place that a pod has failed, and forget the pod.
+
+        The Job controller counts a pod only once its phase is final, and its failure policy sees
+        the condition: the attempt ends as one that the cluster took away.
+        """
+        path = paths.pods(intent.namespace, pod.name)
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": pod.disruption or "NodeUnreachable",
+        }
+        status = {
+            "phase": "Failed",
+            "reason": "NodeLost",
+            "message": f"Node {pod.node} is out of reach.",
+            "conditions": [condition],
+        }
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "gracePeriodSeconds": 0,
+            "preconditions": {"uid": pod.uid},
+        }
+        try:
+            change = {"metadata": {"uid": pod.uid}, "status": status}
+            failed = await self._api.patch(
+                f"{path}/status", change, content_type=STRATEGIC_MERGE_PATCH
+            )
+            self._cache.pods.answer(failed)
+            await self._api.delete(path, options)
+        except ApiError as error:
+            if error.code not in (404, 409):  # it went, or another has its name
+                raise
 
     async def why_no_pod(self, intent: Intent, job: JobFacts) -> str:
         """What the Job controller last said of a pod that it couldn't create; empty for nothing."""

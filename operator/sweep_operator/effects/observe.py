@@ -3,9 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sweep_operator.api.names import LABEL_ATTEMPT, LABEL_RUN_NUMBER, LABEL_SWEEP_UID
+from sweep_operator.api.names import (
+    ANNOTATION_PREEMPTING,
+    LABEL_ATTEMPT,
+    LABEL_RUN_NUMBER,
+    LABEL_SWEEP_UID,
+)
 from sweep_operator.api.run import RunPhase
-from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts, Trouble
+from sweep_operator.planning.facts import (
+    SHORT_LIFE,
+    JobEnd,
+    JobFacts,
+    PodFacts,
+    RunFacts,
+    Trouble,
+)
 from sweep_operator.planning.job import DEFAULT_CONTAINER
 from sweep_operator.planning.record import compact
 from sweep_operator.planning.times import seconds
@@ -14,6 +26,9 @@ Json = Mapping[str, Any]
 
 STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
 """Reasons of a waiting container that isn't in trouble."""
+
+AGAIN = frozenset({RunPhase.CRASHED.value, RunPhase.FAILED.value})
+"""Outcomes of attempts that another may follow."""
 
 SAME_TROUBLE = {"ErrImagePull": "ImagePullBackOff"}
 """The kubelet swings between the two at each try; that is no news."""
@@ -41,11 +56,6 @@ def run_facts(record: Json) -> RunFacts:
     attempts: Sequence[Json] = status.get("attempts") or ()
     last = attempts[-1] if attempts else {}
     phase = RunPhase(status.get("phase", RunPhase.PENDING.value))
-    crashes = 0
-    for attempt in reversed(attempts):
-        if attempt.get("outcome") != RunPhase.CRASHED.value:
-            break
-        crashes += 1
     return RunFacts(
         number=spec["number"],
         uid=metadata["uid"],
@@ -55,27 +65,45 @@ def run_facts(record: Json) -> RunFacts:
         message=(status.get("message") or "") if phase is RunPhase.PENDING else "",
         attempt=last.get("number", 0),
         attempt_open=bool(last) and "outcome" not in last,
+        attempt_started=time_of(last.get("started")),
         attempt_ended=time_of(last.get("finished")),
+        preempting=last.get("preempting", False),
         started="startTime" in status,
         ended=time_of(status.get("completionTime")),
         stop_reason=status.get("stopReason") or "",
-        crashes=crashes,
+        short_lived=_short_lived(attempts),
+        preemptions=status.get("preemptions", 0),
+        failures=status.get("failures", 0),
+        reported=bool(status.get("metrics") or status.get("nonFinite")),
         value=status.get("value"),
         parameters=compact(spec["parameters"]),
     )
+
+
+def _short_lived(attempts: Sequence[Json]) -> int:
+    count = 0
+    for attempt in reversed(attempts):
+        started, ended = time_of(attempt.get("started")), time_of(attempt.get("finished"))
+        lived = ended - started if started is not None and ended is not None else 0.0
+        if attempt.get("outcome") not in AGAIN or lived >= SHORT_LIFE:
+            break
+        count += 1
+    return count
 
 
 def job_facts(job: Json) -> JobFacts:
     """Read a Job that carries our labels."""
     metadata, spec, status = job["metadata"], job["spec"], job.get("status") or {}
     labels = metadata["labels"]
+    created = time_of(metadata["creationTimestamp"]) or 0.0
     return JobFacts(
         name=metadata["name"],
         uid=metadata["uid"],
         resource_version=resource_version(job),
         number=int(labels[LABEL_RUN_NUMBER]),
         attempt=int(labels[LABEL_ATTEMPT]),
-        created=time_of(metadata["creationTimestamp"]) or 0.0,
+        created=created,
+        pending_since=time_of(status.get("startTime")) or created,
         end=_job_end(status),
         has_pods=bool(status.get("active") or status.get("terminating")),
         suspended=bool(spec.get("suspend")),
@@ -104,6 +132,8 @@ def pod_facts(pod: Json) -> PodFacts:
         if container["name"] == main:
             state = container.get("state") or {}
     terminated = state.get("terminated") or {}
+    finished = time_of(terminated.get("finishedAt"))
+    disruption = _disruption(status)
     # A container the runtime has lost is reported as terminated without ever having run.
     ran = state.get("running") or (terminated if terminated.get("startedAt") else {})
     terminal = status.get("phase") in ("Succeeded", "Failed")
@@ -115,26 +145,44 @@ def pod_facts(pod: Json) -> PodFacts:
         created=created,
         node=spec.get("nodeName", ""),
         started=time_of(ran.get("startedAt")),
-        finished=time_of(terminated.get("finishedAt")),
+        finished=finished,
         exit_code=terminated.get("exitCode"),
+        end_reason=terminated.get("reason", ""),
         termination_message=terminated.get("message", ""),
         trouble=None if ran or terminal else _trouble(status, created),
         terminal=terminal,
-        told=_told(metadata, time_of(terminated.get("finishedAt"))),
+        reason=status.get("reason", ""),
+        message=status.get("message", ""),
+        told=_told(metadata, disruption, finished),
+        gone_by=time_of(metadata.get("deletionTimestamp")),
+        disruption=disruption.get("reason", ""),
+        preempting=metadata.get("annotations", {}).get(ANNOTATION_PREEMPTING) == "true",
     )
 
 
-def _told(metadata: Json, finished: float | None) -> float | None:
-    """A deletionTimestamp is when the grace period ends.
+def _disruption(status: Json) -> Json:
+    """The condition by which eviction, preemption and the like say that a pod is to go."""
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
+            found: Json = condition
+            return found
+    return {}
 
-    A pod that has ended is deleted once more by its kubelet, without grace, and while a finalizer
-    keeps it the first grace period isn't known any more: then it was told before it ended.
+
+def _told(metadata: Json, disruption: Json, finished: float | None) -> float | None:
+    """A pod was told to go when it was deleted, or earlier if a condition says so.
+
+    A deletionTimestamp is when the grace period ends. A pod that has ended is deleted once more by
+    its kubelet, without grace, and while a finalizer keeps it the first grace period isn't known
+    any more: then it was told before it ended.
     """
     ends = time_of(metadata.get("deletionTimestamp"))
+    said = time_of(disruption.get("lastTransitionTime"))
     if ends is None:
-        return None
+        return said
     grace: float = metadata.get("deletionGracePeriodSeconds", 0)
-    return ends - grace if grace or finished is None else min(ends, finished)
+    deleted = ends - grace if grace or finished is None else min(ends, finished)
+    return deleted if said is None else min(said, deleted)
 
 
 def _trouble(status: Json, created: float) -> Trouble | None:

@@ -23,6 +23,11 @@ def pods(namespace: str | None, name: str = "") -> str:
     return _path("/api/v1", namespace, "pods", name)
 
 
+def nodes(name: str) -> str:
+    """A node."""
+    return _path("/api/v1", None, "nodes", name)
+
+
 def core_events(namespace: str | None) -> str:
     """Events as controllers write them about a Job."""
     return _path("/api/v1", namespace, "events", "")

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from sweep_operator.api.run import RunPhase
 
+SHORT_LIFE = 60.0
+"""Seconds. What ends younger than that may be broken rather than unlucky."""
+
 
 class JobEnd(NamedTuple):
     """A Job's final condition."""
@@ -30,6 +33,8 @@ class JobFacts(NamedTuple):
     number: int
     attempt: int
     created: float
+    pending_since: float
+    """Since when its pod could have started: not while it is suspended."""
     end: JobEnd | None
     has_pods: bool
     suspended: bool
@@ -56,12 +61,24 @@ class PodFacts(NamedTuple):
     """When the main container first started; None before."""
     finished: float | None
     exit_code: int | None
+    end_reason: str
+    """What the container runtime calls its end: OOMKilled, Error, ContainerStatusUnknown, ..."""
     termination_message: str
     trouble: Trouble | None
     terminal: bool
     """Phase Succeeded or Failed: nothing more will be said by this pod."""
+    reason: str
+    """Why the kubelet itself ended or refused the whole pod; empty where it didn't."""
+    message: str
+    """The same, in its words."""
     told: float | None
     """When the pod was told to go; None as long as it wasn't."""
+    gone_by: float | None
+    """When its grace period ends; None where nobody has deleted it."""
+    disruption: str
+    """By whom or what the pod was told to go, as its condition DisruptionTarget says."""
+    preempting: bool
+    """Marked as about to be preempted (see api.names.ANNOTATION_PREEMPTING)."""
 
     @property
     def ended_by_itself(self) -> bool:
@@ -85,15 +102,25 @@ class RunFacts(NamedTuple):
     """Number of the last attempt on record, 0 for none."""
     attempt_open: bool
     """The last attempt on record has no outcome yet."""
+    attempt_started: float | None
+    """When the last attempt on record started."""
     attempt_ended: float | None
+    preempting: bool
+    """The last attempt on record was marked as about to be preempted."""
     started: bool
     """A container of some attempt has started once."""
     ended: float | None
     """When the run ended for good."""
     stop_reason: str
     """Why the current attempt is being ended by the operator; empty if it isn't."""
-    crashes: int
-    """Attempts in a row that ended Crashed: the exponent of the backoff."""
+    short_lived: int
+    """Attempts in a row, up to the last, that ended before they were a minute old."""
+    preemptions: int
+    """Attempts that Crashed."""
+    failures: int
+    """Attempts that Failed."""
+    reported: bool
+    """A final result is on record."""
     value: float | None
     """The sweep's metric; None if there is none or it isn't finite."""
     parameters: str
@@ -107,10 +134,12 @@ class RunFacts(NamedTuple):
     @property
     def settled(self) -> bool:
         """No further attempt will be made."""
-        return self.phase in SETTLED
+        spent = self.phase is RunPhase.CRASHED and self.ended is not None
+        return spent or self.phase in SETTLED
 
 
 SETTLED = frozenset({RunPhase.FINISHED, RunPhase.FAILED, RunPhase.KILLED})
+"""Phases that a run never leaves. A Crashed one is left unless its attempts are used up."""
 
 
 class Standing(StrEnum):

@@ -1,6 +1,7 @@
 """The Job of one attempt, built from the Sweep's template and the SweepRun as stored."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sweep_operator.api.names import (
@@ -21,6 +22,10 @@ DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 FOREIGN_KEYS = ("argocd.argoproj.io/", "kubectl.kubernetes.io/last-applied", "helm.sh/")
 """Tracking marks of whoever applied the Sweep: on a child they would claim it."""
+
+
+TOLERATED_SECONDS = 30
+"""How long a pod stays on a node that is not ready or out of reach."""
 
 
 def build_job(intent: Intent, run: Json, attempt: int) -> dict[str, Any]:
@@ -96,6 +101,7 @@ def _fill_pod(
     spec = pod["spec"]
     spec["restartPolicy"] = "Never"
     spec.setdefault("automountServiceAccountToken", False)
+    spec["tolerations"] = with_short_tolerations(spec.get("tolerations") or ())
     spec["volumes"] = [*(spec.get("volumes") or ()), *around.volumes]
     container = next(each for each in spec["containers"] if each["name"] == main)
     container["env"] = around.merged_env(container.get("env") or ())
@@ -107,6 +113,32 @@ def _fill_pod(
         for field in ("command", "args"):
             if container.get(field):
                 container[field] = expand_args(container[field], parameters)
+
+
+def with_short_tolerations(written: Sequence[Json]) -> list[Json]:
+    """Have a pod leave a silent node after half a minute, unless the template says otherwise.
+
+    The API server's default is five minutes, for which a run would hold its slot and do nothing.
+    """
+
+    def tolerated(key: str) -> bool:
+        return any(
+            each.get("effect") in (None, "", "NoExecute")
+            and (each.get("key") == key or not each.get("key"))
+            for each in written
+        )
+
+    added = [
+        {
+            "key": key,
+            "operator": "Exists",
+            "effect": "NoExecute",
+            "tolerationSeconds": TOLERATED_SECONDS,
+        }
+        for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+        if not tolerated(key)
+    ]
+    return [*written, *added]
 
 
 def _own(marks: Json | None) -> dict[str, str]:

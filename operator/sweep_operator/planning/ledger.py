@@ -106,7 +106,8 @@ class Ledger:
         """Take in a pod, unless a newer one of the same Job is known."""
         pods = self.pods.setdefault(number, {})
         known = pods.get(pod.job)
-        if known is not None and known.uid == pod.uid and known.told is not None:
+        same = known is not None and known.uid == pod.uid
+        if known is not None and same and known.told is not None and pod.told is not None:
             pod = pod._replace(told=known.told)  # what is told of it later is less exact
         if known is None or known.uid == pod.uid or known.created <= pod.created:
             pods[pod.job] = pod

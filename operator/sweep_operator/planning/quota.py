@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.regime import Regime, may_attempt, may_make_runs
-from sweep_operator.planning.steps import retry_at
+from sweep_operator.planning.requeue import retry_at
 
 
 class Start(NamedTuple):

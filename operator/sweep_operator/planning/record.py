@@ -12,8 +12,9 @@ from sweep_operator.api.names import (
     run_name,
 )
 from sweep_operator.api.run import RunPhase
-from sweep_operator.planning.facts import SETTLED, JobFacts, PodFacts
-from sweep_operator.planning.metrics import parse_report
+from sweep_operator.planning.facts import JobFacts, PodFacts
+from sweep_operator.planning.metrics import Report, parse_report
+from sweep_operator.planning.requeue import Aftermath
 from sweep_operator.planning.sweep import Intent
 from sweep_operator.planning.times import timestamp
 from sweep_operator.planning.verdict import Verdict
@@ -76,6 +77,11 @@ def stopping_status(
     return {"stopReason": reason, **_attempts(status, _attempt(status, job, pod))}
 
 
+def note_status(reason: str, message: str) -> dict[str, Any]:
+    """The status of a run of which something is to be said in the phase that it has."""
+    return {"reason": reason, "message": message[:MAX_MESSAGE]}
+
+
 def trouble_status(reason: str, message: str) -> dict[str, Any]:
     """The status of a run that is Pending for a reason, or, with none, for none."""
     return {
@@ -90,6 +96,7 @@ def outcome_status(
     job: JobFacts | None,
     pod: PodFacts | None,
     verdict: Verdict,
+    after: Aftermath,
     metric: str | None,
     now: str,
 ) -> dict[str, Any]:
@@ -100,24 +107,27 @@ def outcome_status(
         job: the attempt's Job, None where it is gone or was never made.
         pod: its newest pod, if it is still known.
         verdict: what became of the attempt.
+        after: what that means for the run.
         metric: name of the sweep's metric, if it has one.
         now: RFC 3339 time, for an attempt of which nothing tells when it ended.
     """
     finished = pod.finished if pod and pod.finished else job.end.time if job and job.end else None
     ended = timestamp(finished) if finished else now
-    report = parse_report(pod.termination_message if pod else "")
-    message, reason = verdict.message, verdict.reason
+    report = _report(status, pod, verdict)
+    message, reason = after.message, after.reason
     if verdict.outcome is RunPhase.FINISHED:
-        message = report.problem
+        message = f"{message} {report.problem}".strip()
         if metric and metric not in report.metrics:
             reason = "MetricNotFinite" if metric in report.non_finite else "MetricMissing"
             message = f"The program reported no finite {metric!r}. {report.problem}".strip()
     changed: dict[str, Any] = {
-        "phase": verdict.outcome.value,
+        "phase": after.phase.value,
         "reason": reason,
         "message": message[:MAX_MESSAGE] or None,
         "stopReason": None,
-        "completionTime": ended if verdict.outcome in SETTLED else None,
+        "completionTime": ended if after.final else None,
+        "preemptions": after.preemptions or None,
+        "failures": after.failures or None,
         "metrics": _instead(status.get("metrics"), report.metrics),
         "nonFinite": _instead(status.get("nonFinite"), report.non_finite),
         "value": report.metrics.get(metric) if metric else None,
@@ -134,6 +144,21 @@ def outcome_status(
         if started := status.get("startTime", attempt.get("started")):
             changed["startTime"] = started
     return changed
+
+
+def _report(status: Json, pod: PodFacts | None, verdict: Verdict) -> Report:
+    """What the attempt reported at its end, or what is on record of it where it said nothing then.
+
+    An attempt that is run again has reported nothing: the next one will.
+    """
+    if verdict.outcome not in (RunPhase.FINISHED, RunPhase.FAILED):
+        return Report({}, {}, "")
+    report = parse_report(pod.termination_message if pod else "")
+    if report.metrics or report.non_finite:
+        return report
+    return report._replace(
+        metrics=dict(status.get("metrics") or {}), non_finite=dict(status.get("nonFinite") or {})
+    )
 
 
 def _open_attempt(status: Json, job: JobFacts | None, pod: PodFacts | None) -> dict[str, Any]:
@@ -156,6 +181,8 @@ def _attempt(status: Json, job: JobFacts, pod: PodFacts | None) -> dict[str, Any
             attempt["node"] = pod.node
         if pod.started is not None:
             attempt["started"] = timestamp(pod.started)
+        if pod.preempting:
+            attempt["preempting"] = True
     return attempt
 
 

@@ -21,6 +21,14 @@ class Regime(NamedTuple):
     """As many runs have failed as may: no new ones, and those that haven't started are held."""
     pending_timeout: float | None = None
     """Seconds that an attempt's pod may take to start."""
+    measured: bool = False
+    """The sweep has a metric."""
+    max_retries: int = 0
+    """How often a run that fails is tried again."""
+    max_preemptions: int = -1
+    """How often a run that crashes is run again; -1 for no limit."""
+    unreachable_after: float = 60.0
+    """Seconds after which a pod that should have gone is given up if its node is out of reach."""
 
 
 class StopReason(StrEnum):
@@ -60,9 +68,10 @@ def must_stop(regime: Regime, run: RunFacts, job: JobFacts, now: float) -> StopR
     if not may_attempt(regime, run):
         stopped = regime.state is SweepState.STOPPED
         return StopReason.NOT_STARTED if stopped else StopReason.HELD
-    if regime.pending_timeout is not None and now >= job.created + regime.pending_timeout:
-        return StopReason.PENDING_TIMEOUT
-    return None
+    if regime.pending_timeout is None or job.suspended:
+        return None
+    late = now >= job.pending_since + regime.pending_timeout
+    return StopReason.PENDING_TIMEOUT if late else None
 
 
 def gone(regime: Regime, run: RunFacts) -> Verdict:

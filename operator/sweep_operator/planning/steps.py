@@ -12,7 +12,7 @@ from sweep_operator.api.run import RunPhase
 from sweep_operator.api.sweep import SweepState
 from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.regime import Regime, StopReason, gone, must_stop, waits_in_vain
-from sweep_operator.planning.verdict import Verdict, verdict
+from sweep_operator.planning.verdict import Case, Verdict, verdict
 
 POD_LAG = 2.0
 """Seconds to wait for a pod's last word once its Job has ended (they come by two watches)."""
@@ -22,9 +22,6 @@ UNSCHEDULABLE_AFTER = 5.0
 
 NO_POD_AFTER = 3.0
 """Seconds after which a Job without a pod is asked about: its pod may be refused."""
-
-BACKOFF_FIRST = 10.0
-BACKOFF_LONGEST = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +92,13 @@ class ConfirmGone:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleasePod:
+    """Give up a pod that should have gone long ago, if its node is out of reach."""
+
+    pod: PodFacts
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteJob:
     """Delete a Job whose outcome has been on record for its time."""
 
@@ -117,6 +121,7 @@ Step = (
     | LookForPod
     | AskWhyNoPod
     | ConfirmGone
+    | ReleasePod
     | DeleteJob
     | Wait
 )
@@ -174,14 +179,6 @@ def next_step(
     return _clean_up(run, jobs, now, kept_until)
 
 
-def retry_at(run: RunFacts) -> float:
-    """When a run whose attempt crashed may start the next one: 10 s, doubling to 10 minutes."""
-    if run.attempt_ended is None or run.crashes == 0:
-        return 0.0
-    exponent = min(run.crashes - 1, 16)
-    return run.attempt_ended + min(BACKOFF_FIRST * 2.0**exponent, BACKOFF_LONGEST)
-
-
 def _current_attempt(
     run: RunFacts, job: JobFacts | None, pod: PodFacts | None, regime: Regime, now: float
 ) -> Step | None:
@@ -189,25 +186,41 @@ def _current_attempt(
     if job is None:
         return ConfirmGone(run.attempt)
     if job.end is not None:
-        return _ended(job, job.end, pod, now, cancelled=cancelled)
+        return _ended(run, job, job.end, pod, regime, now)
     if job.deleting:
         return None  # its pods get their grace period; the DELETED event brings us back
     if pod is not None and pod.started is not None:
-        news = run.phase is not RunPhase.RUNNING or run.stop_reason
-        return RecordStarted(job, pod) if news and not cancelled else None
+        marked = pod.preempting and not run.preempting
+        news = run.phase is not RunPhase.RUNNING or run.stop_reason or marked
+        if news and not cancelled:
+            return RecordStarted(job, pod)
+    if pod is not None and pod.gone_by is not None and not pod.terminal and not cancelled:
+        due = pod.gone_by + regime.unreachable_after
+        return ReleasePod(pod) if now >= due else Wait(due)
+    if pod is not None and pod.started is not None:
+        return None
     if run.phase is RunPhase.RUNNING and not cancelled:
-        return None  # a Job that was suspended and goes on gets another pod
+        # A Job that was suspended and goes on gets another pod.
+        return _suspended(run) if job.suspended else None
     return _unstarted(run, job, pod, regime, now)
 
 
 def _ended(
-    job: JobFacts, end: JobEnd, pod: PodFacts | None, now: float, *, cancelled: bool
+    run: RunFacts,
+    job: JobFacts,
+    end: JobEnd,
+    pod: PodFacts | None,
+    regime: Regime,
+    now: float,
 ) -> Step:
     if pod is None or not pod.terminal:
         if now < end.time + POD_LAG:
             return Wait(end.time + POD_LAG)
         return LookForPod(job, end)
-    return RecordOutcome(job, pod, verdict(end, pod, cancelled=cancelled))
+    cancelled = regime.state is SweepState.CANCELLED
+    return RecordOutcome(
+        job, pod, verdict(Case(end, pod, run, regime.measured), cancelled=cancelled)
+    )
 
 
 def _unstarted(
@@ -222,17 +235,24 @@ def _unstarted(
         return Withdraw(job, sure=False)
     if run.stop_reason:
         return RecordStopping(job, None)
+    if job.suspended:
+        return _suspended(run)
     due = _waiting(run, job, pod, now)
     if due is None and regime.pending_timeout is not None:
-        return Wait(job.created + regime.pending_timeout)
+        return Wait(job.pending_since + regime.pending_timeout)
     if isinstance(due, Wait) and regime.pending_timeout is not None:
-        return Wait(min(due.until, job.created + regime.pending_timeout))
+        return Wait(min(due.until, job.pending_since + regime.pending_timeout))
     return due
 
 
-def _waiting(run: RunFacts, job: JobFacts, pod: PodFacts | None, now: float) -> Step | None:
-    if job.suspended:
+def _suspended(run: RunFacts) -> Step | None:
+    """Whoever suspends Jobs, a queue as a rule, is never argued with."""
+    if run.reason == "Suspended":
         return None
+    return RecordTrouble("Suspended", "Its Job is suspended, as by a queue that has no room yet.")
+
+
+def _waiting(run: RunFacts, job: JobFacts, pod: PodFacts | None, now: float) -> Step | None:
     if pod is None:
         if job.has_pods:
             return None

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from sweep_operator.api.model import problems
 from sweep_operator.api.run import RunPhase
-from sweep_operator.api.sweep import SweepSpec
+from sweep_operator.api.sweep import FailurePolicy, SweepSpec
 from sweep_operator.planning.environment import ParametersTooLargeError, parameters_text
 from sweep_operator.planning.json_text import to_json
 from sweep_operator.planning.ledger import Ledger
@@ -76,13 +76,17 @@ class Intent:
 
     def regime(self, ledger: Ledger) -> Regime:
         """What holds for the runs at the moment."""
-        policy = self.spec.failure_policy
-        most = policy.max_failures if policy else None
+        policy = self.spec.failure_policy or FailurePolicy()
+        most = policy.max_failures
         timeout = self.spec.pending_timeout
         return Regime(
             self.spec.state,
             spent=most is not None and ledger.counts[RunPhase.FAILED] >= most,
             pending_timeout=timeout.seconds if timeout else None,
+            measured=self.spec.metric is not None,
+            max_retries=policy.max_retries,
+            max_preemptions=self.spec.preemption.max_preemptions,
+            unreachable_after=self.spec.preemption.unreachable_after.seconds,
         )
 
     def suggest(self, number: int) -> dict[str, Any] | None:

@@ -5,18 +5,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sweep_operator.api.run import RunPhase
-from sweep_operator.api.sweep import SweepState
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.children import Children
-from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts
+from sweep_operator.planning.facts import JobFacts, RunFacts
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.record import (
-    outcome_status,
     started_status,
     stopping_status,
     trouble_status,
 )
-from sweep_operator.planning.regime import gone
 from sweep_operator.planning.steps import (
     AskWhyNoPod,
     ConfirmGone,
@@ -27,14 +24,14 @@ from sweep_operator.planning.steps import (
     RecordStarted,
     RecordStopping,
     RecordTrouble,
+    ReleasePod,
     Step,
     Wait,
     Withdraw,
     next_step,
 )
 from sweep_operator.planning.sweep import Intent
-from sweep_operator.planning.times import timestamp
-from sweep_operator.planning.verdict import Verdict, verdict
+from sweep_operator.reconcile.endings import Ender, stored_status
 
 Json = Mapping[str, Any]
 
@@ -51,6 +48,7 @@ class Settler:
     def __init__(self, children: Children, clock: Callable[[], float]) -> None:
         self._children = children
         self._clock = clock
+        self._ender = Ender(children, clock)
         self._since: float | None = None
 
     async def settle(
@@ -132,28 +130,18 @@ class Settler:
             case AskWhyNoPod(job):
                 await self._ask_why_no_pod(intent, ledger, run, job)
             case RecordStopping(job, reason):
-                stored = await self._stored_status(intent, run, None)
+                stored = await stored_status(self._children, intent, run, None)
                 if stored is not None:
                     status = stopping_status(stored, job, ledger.pod_of(run), reason)
                     await self._children.write_run(intent, run, status)
             case Withdraw(job, sure):
                 await self._children.delete_job(intent, job, if_unchanged=not sure)
             case RecordStarted(job, pod):
-                stored = await self._stored_status(intent, run, pod)
+                stored = await stored_status(self._children, intent, run, pod)
                 if stored is not None:
                     await self._children.write_run(intent, run, started_status(stored, job, pod))
-            case RecordOutcome(job, pod, found):
-                await self._record_outcome(intent, run, job, pod, found)
-            case LookForPod(job, end):
-                await self._children.read_pods(intent, job)
-                pod = ledger.pod_of(run)
-                cancelled = intent.spec.state is SweepState.CANCELLED
-                found = verdict(end, pod, cancelled=cancelled)
-                await self._record_outcome(intent, run, job, pod, found)
-            case ConfirmGone(attempt):
-                if await self._children.read_job(intent, run.number, attempt) is None:
-                    found = gone(intent.regime(ledger), run)
-                    await self._record_outcome(intent, run, None, None, found)
+            case RecordOutcome() | LookForPod() | ConfirmGone() | ReleasePod():
+                await self._ender.take(step, intent, ledger, run)
 
     async def _ask_why_no_pod(
         self, intent: Intent, ledger: Ledger, run: RunFacts, job: JobFacts
@@ -163,31 +151,3 @@ class Settler:
         if message and (run.reason, run.phase) != ("FailedCreate", RunPhase.PENDING):
             status = trouble_status("FailedCreate", message)
             await self._children.write_run(intent, run, status)
-
-    async def _record_outcome(
-        self,
-        intent: Intent,
-        run: RunFacts,
-        job: JobFacts | None,
-        pod: PodFacts | None,
-        found: Verdict,
-    ) -> None:
-        stored = await self._stored_status(intent, run, pod)
-        if stored is None:
-            return
-        metric = intent.spec.metric.name if intent.spec.metric else None
-        now = timestamp(self._clock())
-        status = outcome_status(stored, job, pod, found, metric, now)
-        await self._children.write_run(intent, run, status)
-
-    async def _stored_status(
-        self, intent: Intent, run: RunFacts, pod: PodFacts | None
-    ) -> Json | None:
-        """A record's status, for what is to be kept of it; None where the record is gone.
-
-        Nothing is read where the facts hold all there is to keep, as in nearly every run.
-        """
-        if run.current_attempt == 1 and pod is not None:
-            return {}
-        record = await self._children.read_run(intent, run.number)
-        return None if record is None else record.get("status") or {}

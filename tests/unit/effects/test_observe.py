@@ -7,7 +7,7 @@ import pytest
 from sweep_operator.api.run import RunPhase
 from sweep_operator.effects.observe import job_facts, pod_facts, run_facts, sweep_uid
 from sweep_operator.planning.facts import Trouble
-from sweep_operator.planning.times import seconds
+from sweep_operator.planning.times import seconds, timestamp
 
 T0, T1, T2 = "2027-01-01T00:00:00Z", "2027-01-01T00:00:10Z", "2027-01-01T00:00:20Z"
 
@@ -58,18 +58,41 @@ class TestRunFacts:
         facts = run_facts(self.record(phase="Running", attempts=attempts))
         assert facts.attempt_open
         assert facts.current_attempt == 2
-        assert facts.crashes == 0
+        assert facts.attempt_started == seconds(T1)
+        assert facts.short_lived == 0
 
-    def test_crashes_in_a_row_are_counted_from_the_last_attempt_back(self) -> None:
-        outcomes = ["Crashed", "Failed", "Crashed", "Crashed"]
+    def test_short_lives_in_a_row_are_counted_from_the_last_attempt_back(self) -> None:
+        a_minute_later = timestamp(seconds(T1) + 60)
         attempts = [
-            {"number": number, "job": "j", "outcome": outcome, "finished": T2}
-            for number, outcome in enumerate(outcomes, start=1)
+            {"outcome": "Crashed", "finished": T1},
+            {"outcome": "Crashed", "started": T1, "finished": a_minute_later},
+            {"outcome": "Crashed", "finished": T1},
+            {"outcome": "Failed", "started": T1, "finished": T2},
         ]
-        facts = run_facts(self.record(phase="Crashed", attempts=attempts))
-        assert facts.crashes == 2
+        numbered = [{"number": n, "job": "j", **each} for n, each in enumerate(attempts, start=1)]
+        facts = run_facts(self.record(phase="Crashed", attempts=numbered))
+        assert facts.short_lived == 2
         assert facts.current_attempt == 5
         assert facts.attempt_ended == seconds(T2)
+
+    def test_an_attempt_that_was_held_ends_the_row(self) -> None:
+        attempts = [
+            {"number": 1, "job": "j", "outcome": "Crashed", "finished": T1},
+            {"number": 2, "job": "j", "outcome": "Killed", "finished": T1},
+        ]
+        assert run_facts(self.record(attempts=attempts)).short_lived == 0
+
+    def test_budgets_and_a_result_are_as_on_record(self) -> None:
+        facts = run_facts(self.record(preemptions=2, failures=1, metrics={"loss": 1}))
+        assert (facts.preemptions, facts.failures, facts.reported) == (2, 1, True)
+        assert run_facts(self.record(nonFinite={"loss": "nan"})).reported
+        assert not run_facts(self.record(metrics={})).reported
+
+    def test_a_mark_of_preemption_lasts_for_the_attempt_that_made_it(self) -> None:
+        marked = {"number": 1, "job": "j", "preempting": True}
+        assert run_facts(self.record(attempts=[marked])).preempting
+        attempts = [marked | {"outcome": "Crashed"}, {"number": 2, "job": "j"}]
+        assert not run_facts(self.record(attempts=attempts)).preempting
 
     def test_why_it_is_pending_is_kept_and_why_it_ended_is_not(self) -> None:
         """A hundred thousand ended runs' messages would fill the memory."""
@@ -206,6 +229,38 @@ class TestPodFacts:
         facts = pod_facts(self.pod(initContainerStatuses=statuses))
         assert facts.trouble is not None
         assert "fetch" in facts.trouble.message
+
+    def test_a_pod_says_by_whom_it_was_told_to_go_and_when(self) -> None:
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "EvictionByEvictionAPI",
+            "lastTransitionTime": T1,
+        }
+        facts = pod_facts(self.pod(conditions=[condition]))
+        assert (facts.disruption, facts.told) == ("EvictionByEvictionAPI", seconds(T1))
+        assert facts.gone_by is None
+        taken_back = pod_facts(self.pod(conditions=[condition | {"status": "False"}]))
+        assert (taken_back.disruption, taken_back.told) == ("", None)
+
+    def test_a_deleted_pod_is_to_be_gone_when_its_grace_period_ends(self) -> None:
+        pod = self.pod()
+        pod["metadata"] |= {"deletionTimestamp": T2, "deletionGracePeriodSeconds": 10}
+        facts = pod_facts(pod)
+        assert (facts.told, facts.gone_by) == (seconds(T1), seconds(T2))
+
+    def test_the_kubelets_own_words_on_a_pod_and_its_container_are_kept(self) -> None:
+        terminated = {"exitCode": 137, "reason": "OOMKilled", "startedAt": T1, "finishedAt": T2}
+        facts = pod_facts(
+            self.pod({"terminated": terminated}, phase="Failed", reason="Evicted", message="m")
+        )
+        assert (facts.end_reason, facts.reason, facts.message) == ("OOMKilled", "Evicted", "m")
+
+    @pytest.mark.parametrize(("mark", "preempting"), [("true", True), ("false", False)])
+    def test_a_pod_is_marked_by_its_annotation(self, mark: str, *, preempting: bool) -> None:
+        pod = self.pod()
+        pod["metadata"]["annotations"]["sweep-operator.io/preempting"] = mark
+        assert pod_facts(pod).preempting is preempting
 
     def test_a_pod_that_has_no_status_yet_says_nothing(self) -> None:
         pod = self.pod()

@@ -34,11 +34,16 @@ def run(number: int = 1, phase: RunPhase = RunPhase.PENDING, **more: Any) -> Run
         message="",
         attempt=0,
         attempt_open=False,
+        attempt_started=None,
         attempt_ended=None,
+        preempting=False,
         started=False,
         ended=None,
         stop_reason="",
-        crashes=0,
+        short_lived=0,
+        preemptions=0,
+        failures=0,
+        reported=False,
         value=None,
         parameters='{"x":1}',
     )
@@ -52,8 +57,8 @@ def running(number: int = 1, attempt: int = 1) -> RunFacts:
 
 def crashed(number: int = 1, attempt: int = 1, ended: float = NOW) -> RunFacts:
     """A record of a run that waits for its next attempt."""
-    facts = run(number, RunPhase.CRASHED, attempt=attempt, crashes=attempt, started=True)
-    return facts._replace(attempt_ended=ended, reason="Disrupted")
+    facts = run(number, RunPhase.CRASHED, attempt=attempt, short_lived=attempt, started=True)
+    return facts._replace(attempt_ended=ended, preemptions=attempt, reason="Disrupted")
 
 
 def finished(number: int = 1, value: float | None = None) -> RunFacts:
@@ -71,6 +76,7 @@ def job(number: int = 1, attempt: int = 1, **more: Any) -> JobFacts:
         number=number,
         attempt=attempt,
         created=NOW,
+        pending_since=NOW,
         end=None,
         has_pods=False,
         suspended=False,
@@ -90,24 +96,30 @@ def pod(number: int = 1, attempt: int = 1, **more: Any) -> PodFacts:
         started=None,
         finished=None,
         exit_code=None,
+        end_reason="",
         termination_message="",
         trouble=None,
         terminal=False,
+        reason="",
+        message="",
         told=None,
+        gone_by=None,
+        disruption="",
+        preempting=False,
     )
     return whole._replace(**more)
 
 
 def ended_pod(exit_code: int = 0, message: str = "", **more: Any) -> PodFacts:
     """A pod that has said its last word."""
-    return pod(
+    whole = pod(
         started=NOW - 60,
         finished=NOW,
         exit_code=exit_code,
         termination_message=message,
         terminal=True,
-        **more,
     )
+    return whole._replace(**more)
 
 
 def ledger(*things: RunFacts | JobFacts | PodFacts, goal: str | None = None) -> Ledger:

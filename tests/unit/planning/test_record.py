@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.unit.planning.facts import COMPLETE, FAILED, NOW, ended_pod, intent, job, pod
+from tests.unit.planning.facts import COMPLETE, FAILED, NOW, ended_pod, intent, job, pod, run
 
 from sweep_operator.api.run import MAX_ATTEMPTS_LISTED, RunPhase, SweepRun, SweepRunStatus
+from sweep_operator.api.sweep import SweepState
 from sweep_operator.planning.record import (
     MAX_ATTEMPTS_KEPT,
     new_record,
@@ -13,6 +14,8 @@ from sweep_operator.planning.record import (
     started_status,
     trouble_status,
 )
+from sweep_operator.planning.regime import Regime
+from sweep_operator.planning.requeue import Aftermath, aftermath
 from sweep_operator.planning.verdict import JOB_GONE, Verdict
 
 T0 = "2027-01-15T08:00:00Z"
@@ -21,6 +24,11 @@ T0 = "2027-01-15T08:00:00Z"
 DONE = Verdict(RunPhase.FINISHED, "Completed", "", 0)
 BROKEN = Verdict(RunPhase.FAILED, "ProgramFailed", "The program exited with code 3.", 3)
 LOST = Verdict(RunPhase.CRASHED, "Disrupted", "m")
+
+
+def after(verdict: Verdict) -> Aftermath:
+    """What an outcome means for a run of a sweep with nobody's budgets."""
+    return aftermath(verdict, run(), Regime(SweepState.RUNNING))
 
 
 def merged(stored: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +102,9 @@ class TestOutcome:
     ) -> dict[str, Any]:
         end = FAILED if verdict.outcome is RunPhase.FAILED else COMPLETE
         last = ended_pod(verdict.exit_code or 0, message)
-        patch = outcome_status(stored or {}, job(end=end), last, verdict, metric, "never")
+        patch = outcome_status(
+            stored or {}, job(end=end), last, verdict, after(verdict), metric, "never"
+        )
         status = merged(stored or {}, patch)
         SweepRunStatus.model_validate(status)
         return status
@@ -140,6 +150,22 @@ class TestOutcome:
         assert status["phase"] == "Crashed"
         assert "completionTime" not in status
 
+    def test_a_result_on_record_stays_when_the_pod_that_reported_it_says_nothing_more(self) -> None:
+        stored = {"metrics": {"loss": 0.25}, "value": 0.25}
+        for verdict in (DONE, BROKEN):
+            status = self.outcome(verdict, message="", stored=stored)
+            assert status["metrics"] == {"loss": 0.25}
+            assert status["value"] == 0.25
+        assert not self.outcome(LOST, message="", stored=stored).get("metrics")
+
+    def test_a_run_whose_attempts_are_used_up_is_at_its_end(self) -> None:
+        spent = aftermath(LOST, run(), Regime(SweepState.RUNNING, max_preemptions=0))
+        status = outcome_status({}, job(end=FAILED), ended_pod(137), LOST, spent, None, "never")
+        assert (status["phase"], status["reason"]) == ("Crashed", "PreemptionsExhausted")
+        assert status["completionTime"] == T0
+        assert status["preemptions"] == 1
+        assert status["attempts"][0]["reason"] == LOST.reason
+
     def test_what_an_earlier_attempt_reported_is_gone(self) -> None:
         stored = {
             "metrics": {"loss": 9.0, "early": 1.0},
@@ -153,7 +179,9 @@ class TestOutcome:
 
     def test_what_is_on_record_of_the_attempt_stays_when_its_pod_is_gone(self) -> None:
         line = {"number": 1, "job": "a-1-1", "node": "n", "started": T0, "podUID": "p"}
-        status = outcome_status({"attempts": [line]}, job(end=FAILED), None, BROKEN, None, "never")
+        stored = {"attempts": [line]}
+        ended = job(end=FAILED)
+        status = outcome_status(stored, ended, None, BROKEN, after(BROKEN), None, "never")
         (attempt,) = status["attempts"]
         assert line.items() <= attempt.items()
         assert attempt["finished"] == T0
@@ -161,7 +189,8 @@ class TestOutcome:
     def test_a_job_that_was_deleted_closes_the_attempt_on_record(self) -> None:
         line = {"number": 2, "job": "a-1-2", "started": T0}
         stored = {"attempts": [line], "attemptsMade": 2}
-        status = outcome_status(stored, None, None, JOB_GONE, "loss", "2027-01-15T09:00:00Z")
+        now = "2027-01-15T09:00:00Z"
+        status = outcome_status(stored, None, None, JOB_GONE, after(JOB_GONE), "loss", now)
         (attempt,) = status["attempts"]
         assert attempt["outcome"] == "Crashed"
         assert attempt["finished"] == "2027-01-15T09:00:00Z"
@@ -173,7 +202,7 @@ class TestOutcome:
         stored = {"attempts": lines, "attemptsMade": 30}
         ended = job(attempt=31, end=COMPLETE)
         last = ended_pod()._replace(job="a-1-31")
-        status = outcome_status(stored, ended, last, DONE, None, "never")
+        status = outcome_status(stored, ended, last, DONE, after(DONE), None, "never")
         assert [line["number"] for line in status["attempts"]] == list(range(12, 32))
         assert status["attemptsMade"] == 31
 

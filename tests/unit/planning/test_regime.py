@@ -20,7 +20,7 @@ from tests.unit.planning.facts import (
 
 from sweep_operator.api.run import RunPhase
 from sweep_operator.api.sweep import SweepPhase, SweepState
-from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts
+from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.phase import phase
 from sweep_operator.planning.quota import quota
 from sweep_operator.planning.regime import Regime, StopReason, gone
@@ -35,7 +35,7 @@ from sweep_operator.planning.steps import (
     Withdraw,
     next_step,
 )
-from sweep_operator.planning.verdict import verdict
+from sweep_operator.planning.verdict import Case, Verdict, verdict
 
 RUNNING, PAUSED, STOPPED, CANCELLED = (Regime(state) for state in SweepState)
 SPENT = Regime(SweepState.RUNNING, spent=True)
@@ -155,21 +155,25 @@ class TestPendingTimeout:
         assert step(self.regime, running(), job(), pod=STARTED, now=NOW + 999) is None
 
 
+def when_cancelled(end: JobEnd, last: PodFacts | None) -> Verdict:
+    return verdict(Case(end, last, running(), measured=True), cancelled=True)
+
+
 class TestCancelled:
     def test_a_run_that_completed_first_stays_finished(self) -> None:
-        found = verdict(COMPLETE, ended_pod(0), cancelled=True)
+        found = when_cancelled(COMPLETE, ended_pod(0))
         assert found.outcome is RunPhase.FINISHED
 
     def test_a_run_that_failed_first_stays_failed(self) -> None:
-        assert verdict(FAILED, ended_pod(3), cancelled=True).outcome is RunPhase.FAILED
+        assert when_cancelled(FAILED, ended_pod(3)).outcome is RunPhase.FAILED
 
     @pytest.mark.parametrize("exit_code", [0, 137, 143])
     def test_what_ended_because_it_was_told_to_go_is_killed(self, exit_code: int) -> None:
         told = ended_pod(exit_code, told=NOW - 1)
-        assert verdict(COMPLETE, told, cancelled=True).outcome is RunPhase.KILLED
+        assert when_cancelled(COMPLETE, told).outcome is RunPhase.KILLED
 
     def test_what_is_gone_is_killed(self) -> None:
-        assert verdict(FAILED, None, cancelled=True).outcome is RunPhase.KILLED
+        assert when_cancelled(FAILED, None).outcome is RunPhase.KILLED
 
 
 class TestPhase:

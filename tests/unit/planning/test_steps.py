@@ -21,7 +21,7 @@ from tests.unit.planning.facts import (
 from sweep_operator.api.run import RunPhase
 from sweep_operator.api.sweep import SweepState
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts, Trouble
-from sweep_operator.planning.regime import Regime
+from sweep_operator.planning.regime import Regime, StopReason, must_stop
 from sweep_operator.planning.steps import (
     NO_POD_AFTER,
     POD_LAG,
@@ -34,10 +34,10 @@ from sweep_operator.planning.steps import (
     RecordOutcome,
     RecordStarted,
     RecordTrouble,
+    ReleasePod,
     Step,
     Wait,
     next_step,
-    retry_at,
 )
 
 TTL = 600.0
@@ -81,8 +81,24 @@ class TestStarting:
     def test_a_job_that_says_it_has_pods_is_believed(self) -> None:
         assert step(run(), job(has_pods=True), now=NOW + 60) is None
 
-    def test_a_suspended_job_is_left_alone(self) -> None:
-        assert step(run(), job(suspended=True), now=NOW + 60) is None
+    def test_a_suspended_job_is_left_alone_and_its_run_is_pending(self) -> None:
+        for record in (run(), running()):
+            found = step(record, job(suspended=True), now=NOW + 60)
+            assert isinstance(found, RecordTrouble)
+            assert found.reason == "Suspended"
+        assert step(run(reason="Suspended"), job(suspended=True), now=NOW + 60) is None
+
+    def test_time_in_a_queue_does_not_count_as_pending(self) -> None:
+        regime = Regime(SweepState.RUNNING, pending_timeout=10)
+        late = NOW + 3600
+        assert must_stop(regime, run(), job(suspended=True), late) is None
+        assert must_stop(regime, run(), job(pending_since=late - 9), late) is None
+        assert must_stop(regime, run(), job(), late) is StopReason.PENDING_TIMEOUT
+
+    def test_a_mark_of_preemption_is_recorded_once(self) -> None:
+        marked = pod(started=NOW, preempting=True)
+        assert step(running(), job(), pod=marked) == RecordStarted(job(), marked)
+        assert step(running()._replace(preempting=True), job(), pod=marked) is None
 
     def test_a_trouble_is_recorded_once_and_so_is_its_end(self) -> None:
         trouble = Trouble("ImagePullBackOff", "no such image", NOW)
@@ -102,6 +118,27 @@ class TestStarting:
     def test_a_running_run_that_gets_another_pod_stays_running(self) -> None:
         """Kueue suspends a Job and lets it go on."""
         assert step(running(), job(), pod=pod()) is None
+
+
+class TestStuckPods:
+    stuck = pod(started=NOW, told=NOW, gone_by=NOW + 30)
+
+    @pytest.mark.parametrize("record", [run(), running()])
+    def test_a_pod_that_should_have_gone_is_given_up_only_after_its_time(
+        self, record: RunFacts
+    ) -> None:
+        for last in (self.stuck, self.stuck._replace(started=None)):
+            if record.phase is RunPhase.PENDING and last.started is not None:
+                continue  # its start is recorded first
+            due = NOW + 30 + Regime(SweepState.RUNNING).unreachable_after
+            assert step(record, job(), pod=last) == Wait(due)
+            assert step(record, job(), pod=last, now=due) == ReleasePod(last)
+
+    def test_a_pod_that_has_ended_or_was_not_told_to_go_never_is(self) -> None:
+        late = NOW + 3600
+        ended = self.stuck._replace(terminal=True)
+        assert step(running(), job(), pod=ended, now=late) is None
+        assert step(running(), job(), pod=pod(started=NOW), now=late) is None
 
 
 class TestEnding:
@@ -201,15 +238,3 @@ class TestNoHotLoops:
             now = NOW + delay
             found = step(record, job(end=end), pod=last, now=now)
             assert not isinstance(found, Wait) or found.until > now
-
-
-class TestBackoff:
-    def test_it_doubles_from_10_seconds_to_10_minutes(self) -> None:
-        delays = [retry_at(crashed(attempt=attempt)) - NOW for attempt in range(1, 9)]
-        assert delays == [10, 20, 40, 80, 160, 320, 600, 600]
-
-    def test_it_is_bounded_after_any_number_of_crashes(self) -> None:
-        assert retry_at(crashed(attempt=100_000)) == NOW + 600
-
-    def test_a_new_run_has_none(self) -> None:
-        assert retry_at(run()) == 0
