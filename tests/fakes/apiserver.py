@@ -13,7 +13,7 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sweep_operator.effects.api import Api, ApiError
+from sweep_operator.effects.api import MERGE_PATCH, Api, ApiError
 from sweep_operator.planning.times import timestamp
 
 Json = Mapping[str, Any]
@@ -114,7 +114,10 @@ class ApiServer(Api):
         call = self._call("PUT", path, body)
         return await self._answer(call, lambda: self._replace(call))
 
-    async def patch(self, path: str, body: Json) -> dict[str, Any]:
+    async def patch(
+        self, path: str, body: Json, *, content_type: str = MERGE_PATCH
+    ) -> dict[str, Any]:
+        assert content_type == MERGE_PATCH or "/pods/" in path, "it merges lists for no other kind"
         call = self._call("PATCH", path, body)
         return await self._answer(call, lambda: self._patch(call))
 

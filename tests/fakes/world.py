@@ -199,10 +199,11 @@ class World:
 
     def end_pod(self, job: str, result: Result) -> None:
         now = timestamp(self.server.clock())
+        (container,) = self.server.named("pods", f"{job}-pod")["status"]["containerStatuses"]
         terminated = {
             "exitCode": result.exit_code,
             "message": result.message,
-            "startedAt": now,
+            "startedAt": container["state"].get("running", {}).get("startedAt", now),
             "finishedAt": now,
         }
         status = {

@@ -66,21 +66,24 @@ class Children:
         for pod in found["items"]:
             self._cache.pods.answer(pod)
 
-    async def has_started(self, intent: Intent, job: JobFacts) -> bool:
-        """Whether the Events of the last hour say that a program of a Job, now podless, started."""
+    async def events_of_program(self, intent: Intent, job: JobFacts) -> frozenset[str]:
+        """What the kubelet has told in the last hour of the program of a Job, now podless."""
         events = paths.core_events(intent.namespace)
         made = await self._api.get(
             events, fieldSelector=f"involvedObject.uid={job.uid},reason=SuccessfulCreate"
         )
         main = f"spec.containers{{{intent.main_container['name']}}}"
+        reasons: set[str] = set()
         for event in made["items"]:
             pod = event.get("message", "").rpartition(" ")[2]  # "Created pod: NAME"
-            told = await self._api.get(
-                events, fieldSelector=f"involvedObject.name={pod},reason=Started"
-            )
-            if any(each["involvedObject"].get("fieldPath") == main for each in told["items"]):
-                return True
-        return False
+            about = f"involvedObject.kind=Pod,involvedObject.name={pod}"
+            told = await self._api.get(events, fieldSelector=about)
+            reasons |= {
+                each["reason"]
+                for each in told["items"]
+                if each["involvedObject"].get("fieldPath") == main
+            }
+        return frozenset(reasons)
 
     async def is_out_of_reach(self, node: str) -> bool:
         """Whether a node is tainted as unreachable or out of service.

@@ -35,8 +35,8 @@ class Case(NamedTuple):
     run: RunFacts
     measured: bool
     """The sweep has a metric, so a program that succeeds reports one."""
-    seen_to_start: bool = False
-    """The cluster's Events say that the program started."""
+    events: frozenset[str] = frozenset()
+    """What the kubelet's Events say of the program of a pod that is gone: Started, Killing."""
 
     @property
     def exit_code(self) -> int | None:
@@ -49,7 +49,9 @@ class Case(NamedTuple):
     @property
     def told(self) -> bool:
         """The pod was told to go: deleted, disrupted or marked by whoever knew it would be."""
-        return self.marked or (self.pod is not None and self.pod.told is not None)
+        if self.pod is None:
+            return self.marked or "Killing" in self.events
+        return self.marked or self.pod.told is not None
 
     @property
     def marked(self) -> bool:
@@ -190,7 +192,7 @@ def job_deadline(case: Case) -> Verdict | None:
     """A run that outlives its Job's deadline is Failed; one that never began is Crashed."""
     if case.end.reason != "DeadlineExceeded":
         return None
-    if case.started is None and not case.seen_to_start:
+    if case.started is None and "Started" not in case.events:
         return Verdict(RunPhase.CRASHED, "DeadlineExceeded", "The deadline passed before a start.")
     return Verdict(RunPhase.FAILED, "DeadlineExceeded", case.end.message, case.exit_code)
 

@@ -60,10 +60,8 @@ class Ender:
         regime = intent.regime(ledger)
         pod = ledger.pod_of(run)
         case = Case(end, pod, run, regime.measured)
-        if end.reason == "DeadlineExceeded" and case.started is None:
-            # The Job controller deletes the pod with which it loses patience.
-            started = await self._children.has_started(intent, job)
-            case = case._replace(seen_to_start=started)
+        if pod is None:
+            case = case._replace(events=await self._children.events_of_program(intent, job))
         found = verdict(case, cancelled=regime.state is SweepState.CANCELLED)
         await self._record(intent, ledger, run, job, pod, found)
 

@@ -40,9 +40,9 @@ def verdict(
     record: RunFacts | None = None,
     *,
     measured: bool = True,
-    seen_to_start: bool = False,
+    events: frozenset[str] = frozenset(),
 ) -> Verdict:
-    case = Case(end, last, record or running(), measured, seen_to_start)
+    case = Case(end, last, record or running(), measured, events)
     return decide(case, cancelled=False)
 
 
@@ -171,6 +171,12 @@ class TestToldAndExitZero:
         reported = last._replace(termination_message=RESULT)
         assert outcome(COMPLETE, reported, record) == (FINISHED, "Completed")
 
+    def test_nor_is_it_when_the_pod_is_gone_and_events_tell_that_its_program_was_stopped(
+        self,
+    ) -> None:
+        found = verdict(COMPLETE, None, measured=False, events=frozenset({"Started", "Killing"}))
+        assert (found.outcome, found.reason) == (CRASHED, "StoppedEarly")
+
     def test_a_result_in_the_termination_message_of_a_pod_that_is_gone_is_lost(self) -> None:
         assert outcome(COMPLETE, None) == (CRASHED, "ResultLost")
 
@@ -228,17 +234,17 @@ class TestOwnFault:
         assert outcome(exit_with(143), last) == (FAILS, "DeadlineExceeded")
 
     @pytest.mark.parametrize(
-        ("last", "record", "seen"),
+        ("last", "record", "events"),
         [
-            (ended_pod(143, told=TOLD), run(), False),
-            (None, running()._replace(attempt_started=NOW - 5), False),
-            (None, run(), True),
+            (ended_pod(143, told=TOLD), run(), ()),
+            (None, running()._replace(attempt_started=NOW - 5), ()),
+            (None, run(), ("Started", "Killing")),
         ],
     )
     def test_a_run_that_started_and_outlives_its_jobs_deadline_has_failed(
-        self, last: PodFacts | None, record: RunFacts, seen: bool
+        self, last: PodFacts | None, record: RunFacts, events: tuple[str, ...]
     ) -> None:
-        found = verdict(DEADLINE, last, record, seen_to_start=seen)
+        found = verdict(DEADLINE, last, record, events=frozenset(events))
         assert (found.outcome, found.reason) == (FAILS, "DeadlineExceeded")
 
     def test_a_run_whose_deadline_passed_before_it_started_has_crashed(self) -> None:
