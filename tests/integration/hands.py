@@ -8,10 +8,11 @@ from typing import Any
 
 from sweep_operator.api.names import API_VERSION
 from sweep_operator.effects import paths
-from sweep_operator.effects.api import JSON_PATCH, Api, Json
+from sweep_operator.effects.api import JSON_PATCH, Api, ApiError, Json
 
 DELAY = "pod-complete.stage.kwok.x-k8s.io/delay"
 EXIT_CODE = "pod-complete.stage.kwok.x-k8s.io/exit-code"
+MESSAGE = "pod-complete.stage.kwok.x-k8s.io/message"
 
 KWOK_ONLY = {
     "nodeSelector": {"type": "kwok"},
@@ -20,7 +21,12 @@ KWOK_ONLY = {
 
 
 def sweep(
-    name: str, lasts: str = "1h", pod: Json | None = None, labels: Json | None = None, **spec: Any
+    name: str,
+    lasts: str = "1h",
+    pod: Json | None = None,
+    labels: Json | None = None,
+    message: str = "",
+    **spec: Any,
 ) -> dict[str, Any]:
     """Build a Sweep whose pods are KWOK's.
 
@@ -29,6 +35,7 @@ def sweep(
         lasts: how long a pod runs, if nothing is done to it.
         pod: of the pod's spec; without it pods are gated.
         labels: of the Jobs.
+        message: what the program leaves in its termination message.
         spec: of the Sweep; without a method, a grid of 40 points.
     """
     pod = {"schedulingGates": [{"name": "test/not-yet"}]} if pod is None else pod
@@ -37,7 +44,7 @@ def sweep(
         "metadata": {"labels": labels or {}},
         "spec": {
             "template": {
-                "metadata": {"annotations": {DELAY: lasts}},
+                "metadata": {"annotations": {DELAY: lasts, MESSAGE: message}},
                 "spec": {"containers": [container], **KWOK_ONLY, **pod},
             }
         },
@@ -84,6 +91,23 @@ class Hands:
         path = paths.pods(self._namespace, pod["metadata"]["name"])
         annotations = {DELAY: "0s", EXIT_CODE: str(exit_code)}
         await self._api.patch(path, {"metadata": {"annotations": annotations}})
+
+    async def evict(self, pod: Json) -> bool:
+        """Evict a pod as a drain does; tell whether it was still there to be evicted."""
+        name = pod["metadata"]["name"]
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": self._namespace},
+            "deleteOptions": {"preconditions": {"uid": pod["metadata"]["uid"]}},
+        }
+        try:
+            await self._api.create(f"{paths.pods(self._namespace, name)}/eviction", eviction)
+        except ApiError as error:
+            if error.code in (404, 409):
+                return False
+            raise
+        return True
 
     async def delete(self, thing: Json) -> None:
         """Delete a Sweep or what belongs to one, as kubectl does: in the background."""

@@ -89,3 +89,30 @@ class Journal:
     def calls(self) -> Iterator[Call]:
         """All that was sent."""
         return (entry.call for entry in self.entries if isinstance(entry, Sent))
+
+
+def over_parallelism(entries: list[Entry]) -> Iterator[str]:
+    """Jobs that were made with no slot free, by the parallelism last received.
+
+    A run holds a slot from the moment its Job's creation is sent until its outcome is on record.
+    """
+    slots = 0
+    active: set[int] = set()
+    for entry in entries:
+        if isinstance(entry, Received):
+            slots = entry.sweep["spec"]["parallelism"]
+        elif isinstance(entry, Sent) and entry.call.makes_job:
+            number, _ = entry.call.attempt
+            active.add(number)
+            if len(active) > slots:
+                yield f"{entry.call.body['metadata']['name']}: {len(active)} > {slots}"
+        elif isinstance(entry, Answered) and entry.code == 200 and records_outcome(entry.call):
+            active.discard(int(entry.call.path.removesuffix("/status").rpartition("-")[2]))
+
+
+def records_outcome(call: Call) -> bool:
+    """Whether a write says how a run's newest attempt ended."""
+    if call.method != "PATCH" or "/sweepruns/" not in call.path:
+        return False
+    attempts = list(call.body["status"].get("attempts") or ())
+    return bool(attempts) and "outcome" in attempts[-1]

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 from tests.integration.conftest import Place, Places
 from tests.integration.hands import sweep
-from tests.integration.journal import Answered, Call, Entry, Received, Sent
+from tests.integration.journal import Entry, Received, Sent, over_parallelism
 from tests.integration.live_operator import Operator
 from tests.integration.view import Json, Picture
 
@@ -128,30 +128,3 @@ def started_before(end: Picture, number: int, attempt: int) -> bool:
     """Whether a container of an earlier attempt of a run has started."""
     attempts = end.runs[number].attempts
     return any("started" in each for each in attempts if each["number"] < attempt)
-
-
-def over_parallelism(entries: list[Entry]) -> Iterator[str]:
-    """Jobs that were made with no slot free, by the parallelism last received.
-
-    A run holds a slot from the moment its Job's creation is sent until its outcome is on record.
-    """
-    slots = 0
-    active: set[int] = set()
-    for entry in entries:
-        if isinstance(entry, Received):
-            slots = entry.sweep["spec"]["parallelism"]
-        elif isinstance(entry, Sent) and entry.call.makes_job:
-            number, _ = entry.call.attempt
-            active.add(number)
-            if len(active) > slots:
-                yield f"{entry.call.body['metadata']['name']}: {len(active)} > {slots}"
-        elif isinstance(entry, Answered) and entry.code == 200 and records_outcome(entry.call):
-            active.discard(int(entry.call.path.removesuffix("/status").rpartition("-")[2]))
-
-
-def records_outcome(call: Call) -> bool:
-    """Whether a write says how a run's newest attempt ended."""
-    if call.method != "PATCH" or "/sweepruns/" not in call.path:
-        return False
-    attempts = list(call.body["status"].get("attempts") or ())
-    return bool(attempts) and "outcome" in attempts[-1]
