@@ -30,6 +30,9 @@ STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
 AGAIN = frozenset({RunPhase.CRASHED.value, RunPhase.FAILED.value})
 """Outcomes of attempts that another may follow."""
 
+KUBELET = "TerminationByKubelet"
+"""By a kubelet that ends a pod, and says so only with the pod's last status."""
+
 SAME_TROUBLE = {"ErrImagePull": "ImagePullBackOff"}
 """The kubelet swings between the two at each try; that is no news."""
 
@@ -178,6 +181,8 @@ def _told(metadata: Json, disruption: Json, finished: float | None) -> float | N
     """
     ends = time_of(metadata.get("deletionTimestamp"))
     said = time_of(disruption.get("lastTransitionTime"))
+    if said is not None and finished is not None and disruption.get("reason") == KUBELET:
+        said = min(said, finished)
     if ends is None:
         return said
     grace: float = metadata.get("deletionGracePeriodSeconds", 0)

@@ -94,6 +94,8 @@ def finished_before_told(case: Case) -> Verdict | None:
     """A program that exited with 0 before its pod was told to go is Finished."""
     if case.pod is None or case.pod.exit_code != 0 or not case.pod.ended_by_itself:
         return None
+    if case.pod.reason:  # the kubelet ended it, and the program took that well
+        return None
     if case.marked and not case.reported:
         return None
     return Verdict(RunPhase.FINISHED, "Completed", "", 0)
@@ -122,10 +124,10 @@ def disrupted(case: Case) -> Verdict | None:
 def storage_exceeded(case: Case) -> Verdict | None:
     """A run that the kubelet evicts for its own ephemeral storage is Failed: the limit is its own.
 
-    Eviction under the node's pressure comes with a disruption, this one without.
+    Eviction under the node's pressure comes with a disruption, which has been ruled out here.
     """
     pod = case.pod
-    if pod is None or pod.reason != "Evicted" or pod.disruption or pod.exit_code is None:
+    if pod is None or pod.reason != "Evicted" or pod.exit_code is None:
         return None
     return Verdict(RunPhase.FAILED, "EphemeralStorageExceeded", pod.message, pod.exit_code)
 
@@ -163,7 +165,7 @@ def preempting(case: Case) -> Verdict | None:
 def deleted(case: Case) -> Verdict | None:
     """A run ended by a signal, its pod told to go or gone, is Crashed: a forced drain looks so."""
     pod = case.pod
-    if case.end.reason != "PodFailurePolicy" or (pod is not None and pod.told is None):
+    if case.end.reason != "PodFailurePolicy" or (pod is not None and pod.ended_by_itself):
         return None
     if case.exit_code not in SIGNALLED:
         return None

@@ -243,6 +243,18 @@ class TestPodFacts:
         taken_back = pod_facts(self.pod(conditions=[condition | {"status": "False"}]))
         assert (taken_back.disruption, taken_back.told) == ("", None)
 
+    def test_a_kubelet_that_ends_a_pod_says_so_late(self) -> None:
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "TerminationByKubelet",
+            "lastTransitionTime": T2,
+        }
+        ended = {"terminated": {"exitCode": 0, "startedAt": T0, "finishedAt": T1}}
+        facts = pod_facts(self.pod(ended, phase="Succeeded", conditions=[condition]))
+        assert facts.told == seconds(T1)
+        assert not facts.ended_by_itself
+
     def test_a_deleted_pod_is_to_be_gone_when_its_grace_period_ends(self) -> None:
         pod = self.pod()
         pod["metadata"] |= {"deletionTimestamp": T2, "deletionGracePeriodSeconds": 10}

@@ -73,6 +73,10 @@ class TestSuccess:
     def test_it_has_finished_though_its_pod_is_gone_if_there_was_nothing_to_report(self) -> None:
         assert verdict(COMPLETE, None, measured=False).outcome is FINISHED
 
+    def test_it_has_not_if_the_kubelet_ended_it_and_it_took_that_well(self) -> None:
+        last = ended_pod(reason="DeadlineExceeded", message="Pod was active too long")
+        assert outcome(BACKOFF, last) == (FAILS, "DeadlineExceeded")
+
 
 class TestResultOnRecord:
     record = running()._replace(reported=True)
@@ -220,6 +224,12 @@ class TestOwnFault:
             FAILS,
             "OOMKilled",
         )
+
+    @pytest.mark.parametrize("reason", ["OOMKilled", "Error"])
+    def test_it_has_failed_though_its_pod_was_told_to_go_afterwards(self, reason: str) -> None:
+        """A taint or a drain reaches pods that have ended, too."""
+        last = ended_pod(137, end_reason=reason, told=NOW + 5, disruption="DeletionByTaintManager")
+        assert verdict(exit_with(137), last).outcome is FAILS
 
     def test_a_pod_that_exceeds_its_own_storage_limit_has_failed(self) -> None:
         last = ended_pod(137, reason="Evicted", message="Pod ephemeral local storage usage exceeds")
