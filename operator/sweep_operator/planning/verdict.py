@@ -101,6 +101,13 @@ def finished_before_told(case: Case) -> Verdict | None:
     return Verdict(RunPhase.FINISHED, "Completed", "", 0)
 
 
+def reported_and_exited_well(case: Case) -> Verdict | None:
+    """A program that exits with 0 and leaves its final result is Finished, told to go or not."""
+    if case.pod is None or case.pod.exit_code != 0 or not case.reported:
+        return None
+    return Verdict(RunPhase.FINISHED, "Completed", "", 0)
+
+
 def reported_then_pushed_out(case: Case) -> Verdict | None:
     """A program whose final result is on record when its pod is pushed out is Finished."""
     if not (case.run.attempt_open and case.run.reported):
@@ -247,6 +254,7 @@ def anything_else(case: Case) -> Verdict | None:
 
 RULES: tuple[Rule, ...] = (
     finished_before_told,
+    reported_and_exited_well,
     reported_then_pushed_out,
     disrupted,
     storage_exceeded,

@@ -68,7 +68,8 @@ class TestSuccess:
         assert outcome(DISRUPTED, ended_pod(told=NOW + 1)) == (FINISHED, "Completed")
 
     def test_it_has_finished_with_its_result_though_its_pod_was_told_to_go_before(self) -> None:
-        assert outcome(COMPLETE, ended_pod(0, RESULT, told=TOLD)) == (FINISHED, "Completed")
+        for end in (COMPLETE, DISRUPTED, BACKOFF):
+            assert outcome(end, ended_pod(0, RESULT, told=TOLD)) == (FINISHED, "Completed")
 
     def test_it_has_finished_though_its_pod_is_gone_if_there_was_nothing_to_report(self) -> None:
         assert verdict(COMPLETE, None, measured=False).outcome is FINISHED
