@@ -1150,10 +1150,10 @@ def test_a_defect_in_one_job_leaves_no_other_uncounted(monkeypatch: pytest.Monke
         build = starting.build_job
         broken = [2]
 
-        def build_job(intent: Any, record: Any, attempt: int) -> Any:
+        def build_job(intent: Any, record: Any, attempt: int, *more: Any) -> Any:
             if record["spec"]["number"] in broken:
                 raise TypeError("a defect")
-            return build(intent, record, attempt)
+            return build(intent, record, attempt, *more)
 
         monkeypatch.setattr(starting, "build_job", build_job)
         # a-1-1's POST is under way when a-2's Job turns out to be a defect

@@ -16,6 +16,9 @@ MAX_RUNS: Final = 1_000_000
 MAX_ATTEMPTS_LISTED: Final = 20
 MAX_METRICS: Final = 64
 
+MAX_HISTORY: Final = 100
+"""Points of a run's history: a record is written again and again while its run reports."""
+
 RunName = Annotated[str, Field(max_length=MAX_SWEEP_NAME + len(f"-{MAX_RUNS}"))]
 RunNumber = Annotated[int, Field(ge=1, le=MAX_RUNS)]
 ObjectName = Annotated[str, Field(max_length=253)]
@@ -70,6 +73,12 @@ class Attempt(ObservedModel):
         None
     )
     finished: Annotated[Time | None, Field(description="When the attempt ended.")] = None
+    reports: Annotated[
+        Count | None,
+        Field(
+            description="The number of its last report on record, by the program's own counting."
+        ),
+    ] = None
     preempting: Annotated[
         bool | None,
         Field(
@@ -85,6 +94,16 @@ class Attempt(ObservedModel):
     exit_code: Annotated[
         int | None, Field(description="What the main container's program exited with.")
     ] = None
+
+
+class HistoryPoint(ObservedModel):
+    """What the program reported at one step."""
+
+    step: Annotated[Count, Field(description="Which step, epoch or report it was.")]
+    metrics: Annotated[
+        dict[str, Number],
+        Field(max_length=MAX_METRICS, description="What was reported: {loss: 0.3}."),
+    ] = Field(default_factory=dict)
 
 
 class SweepRunStatus(ObservedModel):
@@ -138,6 +157,15 @@ class SweepRunStatus(ObservedModel):
             description="The final metrics that the program reported: {accuracy: 0.97}.",
         ),
     ] = Field(default_factory=dict)
+    history: Annotated[
+        tuple[HistoryPoint, ...],
+        Field(
+            json_schema_extra=list_map("step"),
+            max_length=MAX_HISTORY,
+            description="Metrics reported on the way, oldest first. Of many, some are kept, spread "
+            "over the run, and the last always.",
+        ),
+    ] = ()
     non_finite: Annotated[
         dict[str, Annotated[str, Field(max_length=64)]],
         Field(

@@ -6,7 +6,7 @@ is taken in unless the watch is past it already, and an older state never replac
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from typing_extensions import override
 
@@ -20,7 +20,6 @@ from sweep_operator.effects.observe import (
 )
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.ledger import Ledger
-from sweep_operator.planning.sweep import Intent
 
 Json = Mapping[str, Any]
 Name = tuple[str, str]
@@ -123,6 +122,10 @@ class Sink:
         if known is not None and (version == 0 or version >= known.version):
             self._forget(name, known)
 
+    def find(self, namespace: str, name: str) -> Child | None:
+        """What is known of a child by its name; None where nothing is."""
+        return self._known.get((namespace, name))
+
     def keep_only(self, names: set[Name], version: int) -> None:
         """Drop what a list at `version` doesn't hold, but for what was written after it."""
         self._seen = max(self._seen, version)
@@ -214,9 +217,33 @@ def key_of(sweep: Json) -> Key:
     return Key(sweep["metadata"]["namespace"], sweep["metadata"]["uid"])
 
 
-def key_of_intent(intent: Intent) -> Key:
+class Owner(Protocol):
+    """A Sweep, as far as its children need to know it."""
+
+    @property
+    def name(self) -> str:
+        """Its name, of which theirs are made."""
+
+    @property
+    def namespace(self) -> str:
+        """Where it and they are."""
+
+    @property
+    def uid(self) -> str:
+        """Tells it from another of its name."""
+
+
+class SweepName(NamedTuple):
+    """An owner without its intent."""
+
+    name: str
+    namespace: str
+    uid: str
+
+
+def key_of_owner(owner: Owner) -> Key:
     """The key of the Sweep that is meant."""
-    return Key(intent.namespace, intent.uid)
+    return Key(owner.namespace, owner.uid)
 
 
 def _name(thing: Json) -> Name:

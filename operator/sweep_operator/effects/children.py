@@ -9,7 +9,7 @@ from typing import Any
 from sweep_operator.api.names import LABEL_SWEEP_UID, job_name, run_name
 from sweep_operator.effects import paths
 from sweep_operator.effects.api import STRATEGIC_MERGE_PATCH, Api, ApiError, Json
-from sweep_operator.effects.cache import Cache, Sink, key_of_intent
+from sweep_operator.effects.cache import Cache, Owner, Sink, key_of_owner
 from sweep_operator.effects.observe import sweep_uid
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts
@@ -45,11 +45,11 @@ class Children:
         """Create a Job."""
         await self._create(intent, paths.jobs(intent.namespace), job, self._cache.jobs)
 
-    async def read_run(self, intent: Intent, number: int) -> dict[str, Any] | None:
+    async def read_run(self, owner: Owner, number: int) -> dict[str, Any] | None:
         """Read a SweepRun as stored now; None where it is gone or somebody else's."""
-        name = run_name(intent.name, number)
+        name = run_name(owner.name, number)
         return await self._read(
-            intent, paths.sweepruns(intent.namespace, name), name, self._cache.runs
+            owner, paths.sweepruns(owner.namespace, name), name, self._cache.runs
         )
 
     async def read_job(self, intent: Intent, number: int, attempt: int) -> dict[str, Any] | None:
@@ -143,24 +143,25 @@ class Children:
         events = sorted(found["items"], key=lambda event: event.get("lastTimestamp") or "")
         return events[-1].get("message", "") if events else ""
 
-    async def write_run(self, intent: Intent, run: RunFacts, status: Json) -> None:
+    async def write_run(self, owner: Owner, run: RunFacts, status: Json) -> bool:
         """Merge into a SweepRun's status, if the record is still as it was known.
 
         If it isn't, it is read: what to write is to be decided again. One that is gone was deleted
-        by a person, and the watch will say so.
+        by a person, and the watch will say so. Tells whether it was written.
         """
-        path = paths.sweepruns(intent.namespace, run_name(intent.name, run.number)) + "/status"
+        path = paths.sweepruns(owner.namespace, run_name(owner.name, run.number)) + "/status"
         version = {"resourceVersion": str(run.resource_version)}
         try:
             written = await self._api.patch(path, {"metadata": version, "status": status})
         except ApiError as error:
             if error.code == 409:
-                await self.read_run(intent, run.number)
-                self._cache.ledger(key_of_intent(intent)).touched.add(run.number)
+                await self.read_run(owner, run.number)
+                self._cache.ledger(key_of_owner(owner)).touched.add(run.number)
             elif error.code != 404:
                 raise
-        else:
-            self._cache.runs.answer(written)
+            return False
+        self._cache.runs.answer(written)
+        return True
 
     async def read_sweep(self, key: Key, name: str) -> bool:
         """Read the Sweep itself as it is now; tell whether it is there, and the same one."""
@@ -230,17 +231,23 @@ class Children:
         sink.answer(made)
         return made
 
-    async def _read(
-        self, intent: Intent, path: str, name: str, sink: Sink
-    ) -> dict[str, Any] | None:
+    async def read_pod(self, namespace: str, name: str, uid: str) -> bool:
+        """Read a pod that no watch has told of, if it is a run's; tell whether it is there."""
+        found = await self._api.get(paths.pods(namespace), fieldSelector=f"metadata.name={name}")
+        pods = [pod for pod in found["items"] if pod["metadata"]["uid"] == uid]
+        for pod in pods:
+            self._cache.pods.answer(pod)
+        return bool(pods)
+
+    async def _read(self, owner: Owner, path: str, name: str, sink: Sink) -> dict[str, Any] | None:
         try:
             found = await self._api.get(path)
         except ApiError as error:
             if error.code != 404:
                 raise
-            sink.drop({"metadata": {"namespace": intent.namespace, "name": name}})
+            sink.drop({"metadata": {"namespace": owner.namespace, "name": name}})
             return None
-        if sweep_uid(found) != intent.uid:
+        if sweep_uid(found) != owner.uid:
             return None
         sink.answer(found)
         return found

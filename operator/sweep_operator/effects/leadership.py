@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sweep_operator.api.names import GROUP
 from sweep_operator.effects import paths
 from sweep_operator.effects.api import Api, ApiError, Json
 
@@ -21,6 +22,10 @@ RENEW_EVERY = 4.0
 RETRY_EVERY = 2.0
 MARGIN = 2.0
 """Seconds before the deadline at which a leader stops acting: a request's time on the wire."""
+
+
+ANNOTATION_ADDRESS = f"{GROUP}/address"
+"""On the Lease: host and port at which its holder takes reports."""
 
 
 class LeadershipLostError(Exception):
@@ -45,6 +50,7 @@ class Leadership:
         identity: of this process, unique.
         monotonic: a clock that never goes back, in seconds.
         wall: RFC 3339 time with microseconds, for people.
+        address: where this process answers, for others to read in the Lease.
     """
 
     def __init__(
@@ -56,7 +62,9 @@ class Leadership:
         *,
         monotonic: Callable[[], float],
         wall: Callable[[], str],
+        address: str = "",
     ) -> None:
+        self._address = address
         self._api = api
         self._collection = paths.leases(namespace)
         self._path = paths.leases(namespace, name)
@@ -65,6 +73,7 @@ class Leadership:
         self._monotonic = monotonic
         self._wall = wall
         self._seen: _Seen | None = None
+        self._leader: tuple[float, str] | None = None
         self._lease: dict[str, Any] | None = None
         self._deadline = float("-inf")
 
@@ -102,6 +111,16 @@ class Leadership:
                     f"{self.identity} could not renew the Lease {self._name} in time"
                 )
 
+    async def leader_address(self) -> str:
+        """Where the leader answers, by the Lease of a moment ago; empty where nobody says."""
+        now = self._monotonic()
+        if self._leader is None or now >= self._leader[0] + RETRY_EVERY:
+            lease = await self._api.get(self._path)
+            annotations = lease["metadata"].get("annotations") or {}
+            held = bool(lease["spec"].get("holderIdentity"))
+            self._leader = (now, annotations.get(ANNOTATION_ADDRESS, "") if held else "")
+        return self._leader[1]
+
     async def release(self) -> None:
         """Give the Lease up, so that a successor needn't wait for its end."""
         if self._lease is None:
@@ -124,14 +143,15 @@ class Leadership:
             body = {
                 "apiVersion": "coordination.k8s.io/v1",
                 "kind": "Lease",
-                "metadata": {"name": self._name},
+                "metadata": self._metadata({"name": self._name}),
                 "spec": self._spec(transitions=0),
             }
             return await self._write(asked, lambda: self._api.create(self._collection, body))
         if not self._expired(lease):
             return False
         transitions = lease["spec"].get("leaseTransitions", 0) + 1
-        body = {**lease, "spec": self._spec(transitions)}
+        metadata = self._metadata(lease["metadata"])
+        body = {**lease, "metadata": metadata, "spec": self._spec(transitions)}
         return await self._write(asked, lambda: self._api.replace(self._path, body))
 
     def _expired(self, lease: Json) -> bool:
@@ -176,6 +196,10 @@ class Leadership:
             return False
         self._lease = lease
         return True
+
+    def _metadata(self, known: Json) -> dict[str, Any]:
+        address = {ANNOTATION_ADDRESS: self._address}
+        return {**known, "annotations": {**(known.get("annotations") or {}), **address}}
 
     def _spec(self, transitions: int) -> dict[str, Any]:
         now = self._wall()

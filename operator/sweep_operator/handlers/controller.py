@@ -13,11 +13,14 @@ from sweep_operator.api.names import LABEL_SWEEP_UID
 from sweep_operator.effects import paths
 from sweep_operator.effects.api import Api, ApiError
 from sweep_operator.effects.cache import Cache
+from sweep_operator.effects.children import Children
 from sweep_operator.effects.leadership import Leadership
 from sweep_operator.effects.recorder import Recorder
 from sweep_operator.effects.reflector import Reflector
+from sweep_operator.effects.tokens import Tokens
 from sweep_operator.effects.workqueue import WorkQueue
 from sweep_operator.planning.times import micro_timestamp
+from sweep_operator.reconcile.report import Reporter
 from sweep_operator.reconcile.sweep import Reconciler
 
 logger = logging.getLogger(__name__)
@@ -39,12 +42,15 @@ class Identity:
     """Unique among all operators that ever were."""
     namespace: str
     """Where the Lease is."""
+    address: str = ""
+    """Host and port at which it takes reports; empty for nowhere."""
 
 
 class Controller:
     """The operator without kopf: what it does from its start to its end."""
 
-    def __init__(self, api: Api, lease_api: Api, identity: Identity) -> None:
+    def __init__(self, api: Api, lease_api: Api, identity: Identity, report_url: str = "") -> None:
+        self.identity = identity
         self.queue = WorkQueue()
         self.cache = Cache(on_change=self.queue.add)
         self._recorder = Recorder(api, identity.name, now=_wall)
@@ -55,6 +61,7 @@ class Controller:
             identity.name,
             monotonic=time.monotonic,
             wall=_wall,
+            address=identity.address,
         )
         self._reconciler = Reconciler(
             api,
@@ -62,7 +69,10 @@ class Controller:
             self._recorder,
             may_create=lambda: self.leadership.holds,
             clock=time.time,
+            report_url=report_url,
         )
+        self.reporter = Reporter(Children(api, self.cache), self.cache)
+        self.tokens = Tokens(api, time.monotonic)
         collections = (
             (paths.sweepruns(None), self.cache.runs),
             (paths.jobs(None), self.cache.jobs),
@@ -86,6 +96,11 @@ class Controller:
     def ready(self) -> bool:
         """Leads and knows the cluster, or stands by."""
         return not self._leads or all(each.synced.is_set() for each in self._reflectors)
+
+    @property
+    def takes_reports(self) -> bool:
+        """Leads, and knows the runs that programs report of."""
+        return self._leads and self.leadership.holds and self.ready
 
     async def run(self) -> None:
         """Wait for the leadership, then work until cancelled or the leadership is lost.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
+import aiohttp
 import kopf
 from aiohttp import web
 from kubernetes.aio.client import Configuration
@@ -21,6 +22,7 @@ from sweep_operator.effects.leadership import RENEW_EVERY
 from sweep_operator.handlers.connection import configuration, kopf_connection
 from sweep_operator.handlers.controller import Controller, Identity
 from sweep_operator.handlers.probes import probes
+from sweep_operator.handlers.reports import reports
 
 logger = logging.getLogger(__name__)
 
@@ -31,25 +33,47 @@ def main() -> None:
     parser.add_argument("--kubeconfig", help="a file; without it the pod's service account")
     parser.add_argument("--namespace", help="of the Lease; default: POD_NAMESPACE or default")
     parser.add_argument("--health-port", type=int, default=8080, help="0 for no probes")
+    parser.add_argument("--report-port", type=int, default=8081, help="0 to take no reports")
+    parser.add_argument(
+        "--report-url", help="by which programs reach it; default: REPORT_URL, or none"
+    )
     options = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    asyncio.run(run(options.kubeconfig, options.namespace, options.health_port))
+    asyncio.run(
+        run(
+            options.kubeconfig,
+            options.namespace,
+            options.health_port,
+            options.report_port,
+            options.report_url,
+        )
+    )
 
 
-async def run(kubeconfig: str | None, namespace: str | None, health_port: int) -> None:
+async def run(
+    kubeconfig: str | None,
+    namespace: str | None,
+    health_port: int,
+    report_port: int,
+    report_url: str | None,
+) -> None:
     """Run the operator in this event loop.
 
     Args:
         kubeconfig: a file; None for the pod's service account.
         namespace: of the Lease; None for the pod's own.
         health_port: of the probes, 0 for none.
+        report_port: where programs' reports are taken, 0 for nowhere.
+        report_url: by which programs reach that; None for REPORT_URL in the environment.
     """
+    host = os.environ.get("POD_IP", "127.0.0.1")
     identity = Identity(
         name=f"{os.environ.get('POD_NAME', socket.gethostname())}_{secrets.token_hex(4)}",
         namespace=namespace or os.environ.get("POD_NAMESPACE", "default"),
+        address=f"[{host}]:{report_port}" if ":" in host else f"{host}:{report_port}",
     )
     connection = await configuration(kubeconfig)
     async with AsyncExitStack() as stack:
@@ -57,12 +81,13 @@ async def run(kubeconfig: str | None, namespace: str | None, health_port: int) -
         lease_api = await stack.enter_async_context(
             Api(connection, connections=2, timeout=RENEW_EVERY)
         )
-        controller = Controller(api, lease_api, identity)
+        url = os.environ.get("REPORT_URL", "") if report_url is None else report_url
+        controller = Controller(api, lease_api, identity, url if report_port else "")
         if health_port:
-            runner = web.AppRunner(probes(controller), access_log=None)
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            await web.TCPSite(runner, port=health_port).start()
+            await serve(stack, probes(controller), health_port)
+        if report_port:
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            await serve(stack, reports(controller, session), report_port)
         stop = asyncio.Event()
         work = asyncio.create_task(controller.run(), name="controller")
         work.add_done_callback(lambda _: stop.set())
@@ -78,6 +103,14 @@ async def run(kubeconfig: str | None, namespace: str | None, health_port: int) -
             work.cancel()
             with suppress(asyncio.CancelledError):
                 await work
+
+
+async def serve(stack: AsyncExitStack, application: web.Application, port: int) -> None:
+    """Answer on a port until the stack is closed."""
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, port=port).start()
 
 
 def registry(

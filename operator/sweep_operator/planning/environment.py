@@ -24,11 +24,30 @@ WANDB_PARAMETERS_YAML: Final = f"{DIRECTORY}/wandb-parameters.yaml"
 
 VOLUME: Final = "sweep-operator-parameters"
 
+AUDIENCE: Final = "sweep-operator"
+"""Whom the pod's token for reports is for: nobody else takes it."""
+
+TOKEN_VOLUME: Final = "sweep-operator-token"  # noqa: S105 (a name)
+TOKEN_DIRECTORY: Final = "/var/run/secrets/sweep-operator.io"  # noqa: S105
+TOKEN_FILE: Final = f"{TOKEN_DIRECTORY}/token"
+
+TOKEN_LIFETIME: Final = 3600
+"""Seconds. The kubelet makes a new one in good time."""
+
 _FILES: Final = {
     # The same text twice: many programs go by the name's ending.
     PARAMETERS_JSON: ANNOTATION_PARAMETERS,
     PARAMETERS_YAML: ANNOTATION_PARAMETERS,
     WANDB_PARAMETERS_YAML: ANNOTATION_WANDB_PARAMETERS,
+}
+
+
+TOKEN: Final = {
+    "serviceAccountToken": {
+        "audience": AUDIENCE,
+        "expirationSeconds": TOKEN_LIFETIME,
+        "path": "token",
+    }
 }
 
 
@@ -70,6 +89,7 @@ def surroundings(
     number: int,
     attempt: int,
     parameters: Mapping[str, JsonValue],
+    report_url: str = "",
 ) -> Surroundings:
     """Everything around one attempt's program.
 
@@ -80,6 +100,7 @@ def surroundings(
         number: the run's, from 1.
         attempt: from 1.
         parameters: as recorded in the SweepRun, nested.
+        report_url: where the program may report by HTTP; empty for nowhere.
 
     Raises:
         ParametersTooLargeError: above MAX_PARAMETERS_BYTES.
@@ -100,14 +121,22 @@ def surroundings(
     }
     if attempt > 1:
         env["WANDB_RESUME"] = "allow"
+    volumes: list[dict[str, Any]] = [
+        {"name": VOLUME, "downwardAPI": {"items": [*map(_item, _FILES)]}}
+    ]
+    mounts = [{"name": VOLUME, "mountPath": DIRECTORY, "readOnly": True}]
+    if report_url:
+        env |= {"SWEEP_REPORT_URL": escape(report_url), "SWEEP_TOKEN_FILE": TOKEN_FILE}
+        volumes.append({"name": TOKEN_VOLUME, "projected": {"sources": [TOKEN]}})
+        mounts.append({"name": TOKEN_VOLUME, "mountPath": TOKEN_DIRECTORY, "readOnly": True})
     return Surroundings(
         env=[{"name": name, "value": value} for name, value in env.items()],
         annotations={
             ANNOTATION_PARAMETERS: text,
             ANNOTATION_WANDB_PARAMETERS: _wandb_text(parameters),
         },
-        volumes=[{"name": VOLUME, "downwardAPI": {"items": [*map(_item, _FILES)]}}],
-        mounts=[{"name": VOLUME, "mountPath": DIRECTORY, "readOnly": True}],
+        volumes=volumes,
+        mounts=mounts,
     )
 
 

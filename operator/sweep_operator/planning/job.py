@@ -28,13 +28,14 @@ TOLERATED_SECONDS = 30
 """How long a pod stays on a node that is not ready or out of reach."""
 
 
-def build_job(intent: Intent, run: Json, attempt: int) -> dict[str, Any]:
+def build_job(intent: Intent, run: Json, attempt: int, report_url: str = "") -> dict[str, Any]:
     """Build the Job of an attempt.
 
     Args:
         intent: the sweep.
         run: the SweepRun as the API server has it: recorded parameters are those trained with.
         attempt: from 1.
+        report_url: where its program may report by HTTP; empty for nowhere.
     """
     number: int = run["spec"]["number"]
     parameters = run["spec"]["parameters"]
@@ -51,6 +52,7 @@ def build_job(intent: Intent, run: Json, attempt: int) -> dict[str, Any]:
         number=number,
         attempt=attempt,
         parameters=parameters,
+        report_url=report_url,
     )
     template = json.loads(json.dumps(intent.template))
     spec = template["spec"]

@@ -14,6 +14,14 @@ from sweep_operator.api.names import (
 from sweep_operator.api.run import RunPhase
 from sweep_operator.planning.facts import JobFacts, PodFacts
 from sweep_operator.planning.metrics import Report, parse_report
+from sweep_operator.planning.reports import (
+    Point,
+    ProgramReport,
+    extended,
+    left_of,
+    merged_result,
+    numbered,
+)
 from sweep_operator.planning.requeue import Aftermath
 from sweep_operator.planning.sweep import Intent
 from sweep_operator.planning.times import timestamp
@@ -68,6 +76,42 @@ def started_status(status: Json, job: JobFacts, pod: PodFacts) -> dict[str, Any]
         "startTime": status.get("startTime", attempt.get("started")),
         **_attempts(status, attempt),
     }
+
+
+def report_status(
+    status: Json, job: JobFacts, pod: PodFacts, reports: Sequence[ProgramReport], metric: str | None
+) -> dict[str, Any]:
+    """The status of a run whose program has reported; that it reports says that it has started.
+
+    Args:
+        status: as stored.
+        job: the attempt's Job.
+        pod: its pod.
+        reports: those that are not on record, in order.
+        metric: name of the sweep's metric, if it has one.
+    """
+    marked = any(report.preempting for report in reports)
+    changed = started_status(status, job, pod._replace(preempting=pod.preempting or marked))
+    attempt = changed["attempts"][-1]
+    known = attempt.get("reports", 0)
+    news = numbered(reports, after=known)
+    if not news:
+        return changed
+    attempt["reports"] = news[-1].sequence
+    history = [Point(each["step"], each["metrics"]) for each in status.get("history") or ()]
+    if not known:
+        history = left_of(history, news[0])
+    points = [Point(report.step, report.metrics) for report in news if report.metrics]
+    if points:
+        changed["history"] = [point._asdict() for point in extended(history, points)]
+    if any(report.final for report in news):
+        metrics, non_finite = merged_result(status, news)
+        changed |= {
+            "metrics": _instead(status.get("metrics"), metrics),
+            "nonFinite": _instead(status.get("nonFinite"), non_finite),
+            "value": metrics.get(metric) if metric else None,
+        }
+    return changed
 
 
 def stopping_status(

@@ -12,7 +12,7 @@ from typing import Any
 from sweep_operator.api.names import job_name, run_name
 from sweep_operator.api.run import RunPhase
 from sweep_operator.effects.api import ApiError
-from sweep_operator.effects.cache import Cache, key_of_intent
+from sweep_operator.effects.cache import Cache, key_of_owner
 from sweep_operator.effects.children import Children, InTheWayError
 from sweep_operator.planning.environment import ParametersTooLargeError
 from sweep_operator.planning.job import build_job
@@ -69,7 +69,9 @@ class Starter:
         cache: Cache,
         may_create: Callable[[], bool],
         clock: Callable[[], float],
+        report_url: str,
     ) -> None:
+        self._report_url = report_url
         self._children = children
         self._cache = cache
         self._may_create = may_create
@@ -160,7 +162,7 @@ class Starter:
         """Make an attempt's Job; tell whether it is there now."""
         name = job_name(intent.name, start.number, start.attempt)
         try:
-            job = build_job(intent, record, start.attempt)
+            job = build_job(intent, record, start.attempt, self._report_url)
         except (MacroError, ParametersTooLargeError) as error:
             stall = stall_of_invalid(InvalidSweepError(f"run {start.number}: {error}"))
             raise RefusedError(stall) from error
@@ -183,14 +185,14 @@ class Starter:
         """Ask the API server, once records have vanished: with their Sweep, maybe."""
         ledger.bereft = False
         try:
-            return await self._children.read_sweep(key_of_intent(intent), intent.name)
+            return await self._children.read_sweep(key_of_owner(intent), intent.name)
         except ApiError:
             ledger.bereft = True
             raise
 
     def _may_start(self, intent: Intent) -> bool:
         """Asked right before each creation: an edit or a lost Lease holds from then on."""
-        sweep = self._cache.sweeps.get(key_of_intent(intent))
+        sweep = self._cache.sweeps.get(key_of_owner(intent))
         return (
             self._may_create()
             and sweep is not None

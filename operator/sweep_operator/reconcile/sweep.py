@@ -56,6 +56,7 @@ class Reconciler:
         recorder: takes Events.
         may_create: whether this process is still the leader; asked before each creation.
         clock: seconds since the epoch.
+        report_url: where programs may report by HTTP; empty for nowhere.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Reconciler:
         *,
         may_create: Callable[[], bool],
         clock: Callable[[], float],
+        report_url: str = "",
     ) -> None:
         children = self._children = Children(api, cache)
         self._api = api
@@ -74,7 +76,7 @@ class Reconciler:
         self._clock = clock
         self._settler = Settler(children, clock)
         self._canceller = Canceller(children, clock)
-        self._starter = Starter(children, cache, may_create, clock)
+        self._starter = Starter(children, cache, may_create, clock, report_url)
         self._memories: dict[Key, Memory] = {}
 
     async def reconcile(self, key: Key) -> float | None:

@@ -19,7 +19,9 @@ from sweep_operator.planning.environment import (
 PARAMETERS: dict[str, Any] = {"lr": 1e-05, "optimizer": {"name": "adam"}, "note": "$(HOME) $$ 🚀"}
 
 
-def around(*, attempt: int = 1, parameters: Mapping[str, Any] = PARAMETERS) -> Surroundings:
+def around(
+    *, attempt: int = 1, parameters: Mapping[str, Any] = PARAMETERS, report_url: str = ""
+) -> Surroundings:
     return surroundings(
         sweep="digits",
         namespace="team-a",
@@ -27,6 +29,7 @@ def around(*, attempt: int = 1, parameters: Mapping[str, Any] = PARAMETERS) -> S
         number=3,
         attempt=attempt,
         parameters=parameters,
+        report_url=report_url,
     )
 
 
@@ -61,6 +64,22 @@ def test_the_program_learns_which_run_and_attempt_it_is() -> None:
         "SWEEP_PARAMETERS": found["SWEEP_PARAMETERS"],
     }
     assert all(type(value) is str for value in found.values())
+
+
+def test_it_learns_where_to_report_and_by_which_token() -> None:
+    found = around(report_url="http://operator/v1/reports")
+    assert variables(found)["SWEEP_REPORT_URL"] == "http://operator/v1/reports"
+    token = found.volumes[1]["projected"]["sources"][0]["serviceAccountToken"]
+    assert token["audience"] == "sweep-operator"
+    mounted = f"{found.mounts[1]['mountPath']}/{token['path']}"
+    assert variables(found)["SWEEP_TOKEN_FILE"] == mounted
+    assert found.volumes[1]["name"] == found.mounts[1]["name"]
+
+
+def test_it_has_no_token_where_there_is_nowhere_to_report() -> None:
+    found = around()
+    assert "SWEEP_TOKEN_FILE" not in variables(found)
+    assert len(found.volumes) == len(found.mounts) == 1
 
 
 def test_sweep_parameters_is_json_that_the_kubelet_leaves_as_it_is(

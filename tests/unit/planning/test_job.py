@@ -173,3 +173,29 @@ class TestTemplate:
     def test_the_main_container_is_named_for_kubectl_logs(self) -> None:
         annotations = build()["spec"]["template"]["metadata"]["annotations"]
         assert annotations["kubectl.kubernetes.io/default-container"] == "main"
+
+
+class TestTolerations:
+    KEYS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+
+    def seconds(self, *written: dict[str, Any]) -> dict[str, int | None]:
+        """For how long each key's taint is tolerated."""
+        found = pod_of(build(pod={"tolerations": list(written)}))["tolerations"]
+        assert found[: len(written)] == list(written)
+        return {each.get("key", ""): each.get("tolerationSeconds") for each in found}
+
+    def test_a_pod_leaves_a_silent_node_after_half_a_minute(self) -> None:
+        assert self.seconds() == dict.fromkeys(self.KEYS, 30)
+
+    def test_the_templates_own_word_counts(self) -> None:
+        own = {"key": self.KEYS[1], "operator": "Exists", "tolerationSeconds": 600}
+        assert self.seconds(own) == {self.KEYS[1]: 600, self.KEYS[0]: 30}
+
+    def test_a_pod_that_tolerates_everything_tolerates_that_too(self) -> None:
+        assert self.seconds({"operator": "Exists"}) == {"": None}
+
+    def test_tolerating_another_effect_or_key_says_nothing_about_it(self) -> None:
+        spot = {"key": "spot", "operator": "Exists"}
+        scheduling = {"key": self.KEYS[0], "operator": "Exists", "effect": "NoSchedule"}
+        found = pod_of(build(pod={"tolerations": [spot, scheduling]}))["tolerations"]
+        assert [each["key"] for each in found[2:]] == list(self.KEYS)
