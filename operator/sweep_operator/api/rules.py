@@ -24,9 +24,13 @@ from sweep_operator.api.parameters import (
     Distribution,
 )
 from sweep_operator.api.sweep import (
+    METRIC_NEEDED,
     MIN_FINISHED_JOB_TTL,
     MIN_PENDING_TIMEOUT,
     MIN_UNREACHABLE_AFTER,
+    NO_BRACKETS,
+    ONE_WAY,
+    S_WITH_MAX_ITER,
 )
 from sweep_operator.api.template import CONTROLLED_IN_JOB, CONTROLLED_IN_POD, Controlled
 
@@ -247,6 +251,7 @@ IMMUTABLE: Final = (
     "metric",
     "parameters",
     "seed",
+    "earlyTerminate",
     "command",
     "mainContainer",
     "template",
@@ -272,6 +277,13 @@ SPEC: Final = (
         "write ' + self.template.spec.template.spec.containers[0].name + ', or remove it'",
         field="mainContainer",
     ),
+    Rule("!has(self.earlyTerminate) || has(self.metric)", METRIC_NEEDED, field="earlyTerminate"),
+)
+
+EARLY_TERMINATE: Final = (
+    Rule("has(self.minIter) != has(self.maxIter)", ONE_WAY),
+    Rule("has(self.s) == has(self.maxIter)", S_WITH_MAX_ITER, field="s"),
+    Rule("!has(self.maxIter) || double(self.maxIter) >= self.eta", NO_BRACKETS, field="maxIter"),
 )
 
 STATE: Final = (
@@ -334,6 +346,7 @@ SWEEP_RULES: Final[Rules] = {
     "": SWEEP,
     "spec": SPEC,
     "spec.state": STATE,
+    "spec.earlyTerminate": EARLY_TERMINATE,
     "spec.pendingTimeout": _at_least(MIN_PENDING_TIMEOUT),
     "spec.finishedJobTTL": _at_least(MIN_FINISHED_JOB_TTL),
     "spec.preemption.unreachableAfter": _at_least(MIN_UNREACHABLE_AFTER),

@@ -16,6 +16,8 @@ MAX_RUNS: Final = 1_000_000
 MAX_ATTEMPTS_LISTED: Final = 20
 MAX_METRICS: Final = 64
 
+MAX_BRACKETS: Final = 100
+
 MAX_HISTORY: Final = 100
 """Points of a run's history: a record is written again and again while its run reports."""
 
@@ -106,6 +108,34 @@ class HistoryPoint(ObservedModel):
     ] = Field(default_factory=dict)
 
 
+class Bracket(ObservedModel):
+    """What the metric was at one of early termination's brackets."""
+
+    iteration: Annotated[int, Field(ge=1, description="The bracket: after how many iterations.")]
+    value: Annotated[Number, Field(description="The sweep's metric there.")]
+
+
+class Progress(ObservedModel):
+    """How far a run has come, by the metric that it reports on the way."""
+
+    iterations: Annotated[
+        Count, Field(description="How often the metric was reported, as a finite number.")
+    ] = 0
+    last_step: Annotated[
+        Count | None,
+        Field(description="The highest step that the program gave; no step is counted twice."),
+    ] = None
+    best: Annotated[Number | None, Field(description="The best value so far.")] = None
+    brackets: Annotated[
+        tuple[Bracket, ...],
+        Field(
+            json_schema_extra=list_map("iteration"),
+            max_length=MAX_BRACKETS,
+            description="Its values where early termination compares runs.",
+        ),
+    ] = ()
+
+
 class SweepRunStatus(ObservedModel):
     """What has become of the run."""
 
@@ -166,6 +196,10 @@ class SweepRunStatus(ObservedModel):
             "over the run, and the last always.",
         ),
     ] = ()
+    progress: Annotated[
+        Progress | None,
+        Field(description="How far it has come, by the sweep's metric as reported on the way."),
+    ] = None
     non_finite: Annotated[
         dict[str, Annotated[str, Field(max_length=64)]],
         Field(

@@ -13,7 +13,7 @@ from sweep_operator.api.meta import Condition, ObjectMeta, Time
 from sweep_operator.api.model import Model, Number, ObservedModel, list_map, wrong
 from sweep_operator.api.names import API_VERSION, MAX_SWEEP_NAME
 from sweep_operator.api.parameters import MAX_NAMES, Parameter, ParameterName, grid_problem
-from sweep_operator.api.run import MAX_RUNS, Count, RunName, RunNumber
+from sweep_operator.api.run import MAX_BRACKETS, MAX_RUNS, Count, RunName, RunNumber
 from sweep_operator.api.template import JobTemplate
 
 MAX_PARALLELISM: Final = 10_000
@@ -32,6 +32,13 @@ MIN_UNREACHABLE_AFTER: Final = 1.0
 """Seconds. The taint that is waited for too comes only after the node has been silent for long."""
 
 MAX_CANCEL_GRACE_PERIOD: Final = 3600
+
+MAX_ITERATIONS: Final = 1_000_000_000
+
+METRIC_NEEDED: Final = "needs metric: write the one by which runs are compared"
+ONE_WAY: Final = "write minIter, or maxIter and s, and not both"
+S_WITH_MAX_ITER: Final = "maxIter and s go together: write both"
+NO_BRACKETS: Final = "maxIter must be at least eta: there is no bracket before it"
 
 MAX_ATTEMPTS: Final = 1_000_000
 """Retries or preemptions of one run that can be allowed by number."""
@@ -93,6 +100,66 @@ class Metric(Model):
     goal: Annotated[
         Goal, Field(description="minimize (the default, for a loss) or maximize (for an accuracy).")
     ] = Goal.MINIMIZE
+
+
+class EarlyTerminateType(StrEnum):
+    """By which rule runs are stopped early."""
+
+    HYPERBAND = "hyperband"
+
+
+class EarlyTerminate(Model):
+    """When a run that does badly is stopped before its end."""
+
+    type: Annotated[
+        EarlyTerminateType,
+        Field(
+            description="hyperband: at some iterations, the brackets, a run goes on only if it is "
+            "among the best 1/eta of those that got there. An iteration is a report of the metric."
+        ),
+    ]
+    min_iter: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=MAX_ITERATIONS,
+            description="The first bracket; the others follow by eta: minIter: 3 gives 3, 9, 27, "
+            "81 and so on. Either this, or maxIter and s.",
+        ),
+    ] = None
+    max_iter: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=MAX_ITERATIONS,
+            description="How many iterations a whole run has; s brackets lie before it, each an "
+            "eta-th of the next: maxIter: 27 and s: 2 give 3 and 9.",
+        ),
+    ] = None
+    s: Annotated[
+        int | None, Field(ge=1, le=MAX_BRACKETS, description="How many brackets, with maxIter.")
+    ] = None
+    eta: Annotated[
+        Number,
+        Field(gt=1, le=1000, description="One run in so many goes on at each bracket."),
+    ] = 3.0
+    strict: Annotated[
+        bool,
+        Field(
+            description="Whether a run's value at the bracket counts, rather than its best so far: "
+            "stops more runs."
+        ),
+    ] = False
+
+    @model_validator(mode="after")
+    def _brackets_are_said_one_way(self) -> Self:
+        if (self.min_iter is None) == (self.max_iter is None):
+            raise ValueError(ONE_WAY)
+        if (self.s is None) != (self.max_iter is None):
+            raise ValueError(S_WITH_MAX_ITER)
+        if self.max_iter is not None and self.max_iter < self.eta:
+            raise ValueError(NO_BRACKETS)
+        return self
 
 
 class FailurePolicy(Model):
@@ -219,6 +286,14 @@ class SweepSpec(Model):
             "Sweep has its own.",
         ),
     ] = None
+    early_terminate: Annotated[
+        EarlyTerminate | None,
+        Field(
+            description="When runs that do badly are stopped before their end: "
+            "earlyTerminate: {type: hyperband, minIter: 3}. They are Killed, with the reason "
+            "EarlyTerminated. Needs a metric that programs report on the way (by HTTP)."
+        ),
+    ] = None
     failure_policy: Annotated[
         FailurePolicy | None,
         Field(
@@ -288,6 +363,12 @@ class SweepSpec(Model):
             "it one run is the operator's: backoffLimit, restartPolicy and the like are refused."
         ),
     ]
+
+    @model_validator(mode="after")
+    def _early_termination_has_a_metric(self) -> Self:
+        if self.early_terminate is not None and self.metric is None:
+            raise wrong("earlyTerminate", METRIC_NEEDED)
+        return self
 
     @model_validator(mode="after")
     def _grid_is_finite(self) -> Self:

@@ -177,6 +177,12 @@ class Children:
         self._cache.answer_sweep(found)
         return True
 
+    async def tell_pods_to_go(self, intent: Intent, job: JobFacts) -> None:
+        """Tell the pods of one Job to go, with their own grace period."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        selector = f"batch.kubernetes.io/controller-uid={job.uid}"
+        await self._api.delete(paths.pods(intent.namespace), options, labelSelector=selector)
+
     async def kill_pods(self, intent: Intent) -> None:
         """Tell all pods of a sweep that haven't ended to go, in one request."""
         options = {

@@ -59,6 +59,7 @@ def run_facts(record: Json) -> RunFacts:
     attempts: Sequence[Json] = status.get("attempts") or ()
     last = attempts[-1] if attempts else {}
     phase = RunPhase(status.get("phase", RunPhase.PENDING.value))
+    progress: Json = status.get("progress") or {}
     return RunFacts(
         number=spec["number"],
         uid=metadata["uid"],
@@ -79,6 +80,8 @@ def run_facts(record: Json) -> RunFacts:
         preemptions=status.get("preemptions", 0),
         failures=status.get("failures", 0),
         reported=bool(status.get("metrics") or status.get("nonFinite")),
+        brackets=tuple((each["iteration"], each["value"]) for each in progress.get("brackets", ())),
+        best=progress.get("best"),
         value=status.get("value"),
         parameters=compact(spec["parameters"]),
     )

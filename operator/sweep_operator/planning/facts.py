@@ -123,6 +123,10 @@ class RunFacts(NamedTuple):
     """Attempts that Failed."""
     reported: bool
     """A final result is on record."""
+    brackets: tuple[tuple[int, float], ...]
+    """Its values at early termination's brackets: iteration and value, in order."""
+    best: float | None
+    """The best value it has reported on its way."""
     value: float | None
     """The sweep's metric; None if there is none or it isn't finite."""
     parameters: str

@@ -6,12 +6,15 @@ best run and the numbers that need a look. It doesn't know where the facts come 
 
 from bisect import insort
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush, nlargest
 from typing import NamedTuple
 
 from sweep_operator.api.run import RunPhase
+from sweep_operator.api.sweep import EarlyTerminate
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts, Standing, standing
+from sweep_operator.planning.hyperband import Behind, Brackets, behind
 from sweep_operator.planning.metrics import better
 
 SYSTEMATIC = 5
@@ -45,6 +48,8 @@ class Ledger:
     """Numbers whose Job may have been made, as the answer was lost. They count as active."""
     vanished: dict[int, JobFacts] = field(default_factory=dict)
     """Jobs that are gone though nothing on record tells of their attempt. They count as active."""
+    brackets: Brackets = field(default_factory=Brackets)
+    """What runs were at early termination's brackets, signed so that lower is better."""
     bereft: bool = False
     """A record was deleted since the Sweep itself was last seen to be there."""
     _looks: list[tuple[float, int]] = field(default_factory=list)
@@ -60,6 +65,9 @@ class Ledger:
         if goal != self.goal:
             self.goal = goal
             self._best_known = False
+            self.brackets = Brackets()
+            for run in self.runs.values():
+                self.brackets.put(self.signed(run.brackets))
 
     def put_run(self, run: RunFacts) -> None:
         """Take in a record as stored."""
@@ -71,6 +79,7 @@ class Ledger:
         self.last_number = max(self.last_number, run.number)
         self._review_best(old, run)
         self._review_ends(old, run)
+        self._review_brackets(old, run)
         self._stand(run.number)
 
     def drop_run(self, number: int) -> None:
@@ -81,6 +90,7 @@ class Ledger:
             self.counts[old.phase] -= 1
             self._review_best(old, None)
             self._review_ends(old, None)
+            self._review_brackets(old, None)
         self._stand(number)
 
     def put_job(self, job: JobFacts) -> None:
@@ -158,6 +168,18 @@ class Ledger:
         job = self.jobs.get(run.number, {}).get(run.current_attempt)
         return self.pods.get(run.number, {}).get(job.name) if job else None
 
+    def signed(self, at: Iterable[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+        """Values at brackets such that lower is better."""
+        sign = -1.0 if self.goal == "maximize" else 1.0
+        return tuple((bracket, sign * value) for bracket, value in at)
+
+    def behind(self, run: RunFacts, rule: EarlyTerminate) -> Behind | None:
+        """Why a run is to be stopped early, in the metric's own sign."""
+        sign = -1.0 if self.goal == "maximize" else 1.0
+        best = None if run.best is None else sign * run.best
+        found = behind(rule, self.brackets, self.signed(run.brackets), best)
+        return found and Behind(found.bracket, sign * found.value, sign * found.threshold)
+
     @property
     def best(self) -> Best | None:
         """The best finished run by the sweep's metric; a tie goes to the lower number."""
@@ -201,6 +223,14 @@ class Ledger:
         elif new is not None and new.ended is not None and self._last_ends is not None:
             insort(self._last_ends, (new.ended, new.number))
             del self._last_ends[:-SYSTEMATIC]
+
+    def _review_brackets(self, old: RunFacts | None, new: RunFacts | None) -> None:
+        before, now = (old.brackets if old else ()), (new.brackets if new else ())
+        if before == now:
+            return
+        self.brackets.drop(self.signed(before))
+        self.brackets.put(self.signed(now))
+        self.touched |= self.active  # who is good enough has changed
 
     def _challenge(self, run: RunFacts) -> None:
         if self.goal is None or run.phase is not RunPhase.FINISHED or run.value is None:

@@ -20,6 +20,16 @@ class Report(NamedTuple):
     """Why something was left out, in a sentence; empty when nothing was."""
 
 
+class Measure(NamedTuple):
+    """What is followed of a run on its way."""
+
+    metric: str
+    goal: str
+    """minimize or maximize."""
+    brackets: tuple[int, ...]
+    """Iterations at which the value is kept, for early termination."""
+
+
 def parse_report(text: str) -> Report:
     """Read final metrics from a termination message.
 

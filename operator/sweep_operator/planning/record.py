@@ -13,7 +13,7 @@ from sweep_operator.api.names import (
 )
 from sweep_operator.api.run import RunPhase
 from sweep_operator.planning.facts import JobFacts, PodFacts
-from sweep_operator.planning.metrics import Report, parse_report
+from sweep_operator.planning.metrics import Measure, Report, parse_report
 from sweep_operator.planning.reports import (
     Point,
     ProgramReport,
@@ -21,11 +21,12 @@ from sweep_operator.planning.reports import (
     left_of,
     merged_result,
     numbered,
+    progressed,
 )
 from sweep_operator.planning.requeue import Aftermath
 from sweep_operator.planning.sweep import Intent
 from sweep_operator.planning.times import timestamp
-from sweep_operator.planning.verdict import Verdict
+from sweep_operator.planning.verdict import EARLY_TERMINATED, Verdict
 
 MAX_ATTEMPTS_KEPT = 20
 MAX_MESSAGE = 1024
@@ -79,7 +80,11 @@ def started_status(status: Json, job: JobFacts, pod: PodFacts) -> dict[str, Any]
 
 
 def report_status(
-    status: Json, job: JobFacts, pod: PodFacts, reports: Sequence[ProgramReport], metric: str | None
+    status: Json,
+    job: JobFacts,
+    pod: PodFacts,
+    reports: Sequence[ProgramReport],
+    measure: Measure | None,
 ) -> dict[str, Any]:
     """The status of a run whose program has reported; that it reports says that it has started.
 
@@ -88,10 +93,13 @@ def report_status(
         job: the attempt's Job.
         pod: its pod.
         reports: those that are not on record, in order.
-        metric: name of the sweep's metric, if it has one.
+        measure: the sweep's metric, if it has one.
     """
     marked = any(report.preempting for report in reports)
     changed = started_status(status, job, pod._replace(preempting=pod.preempting or marked))
+    del changed["stopReason"]  # a report doesn't save a run that is being stopped
+    if status.get("stopReason"):
+        del changed["reason"], changed["message"]
     attempt = changed["attempts"][-1]
     known = attempt.get("reports", 0)
     news = numbered(reports, after=known)
@@ -99,26 +107,31 @@ def report_status(
         return changed
     attempt["reports"] = news[-1].sequence
     history = [Point(each["step"], each["metrics"]) for each in status.get("history") or ()]
+    progress = status.get("progress") or {}
     if not known:
         history = left_of(history, news[0])
+        progress = progress if news[0].step_given else {}
     points = [Point(report.step, report.metrics) for report in news if report.metrics]
     if points:
         changed["history"] = [point._asdict() for point in extended(history, points)]
+    if measure is not None and (found := progressed(progress, news, measure)):
+        changed["progress"] = dict.fromkeys(status.get("progress") or ()) | found
     if any(report.final for report in news):
         metrics, non_finite = merged_result(status, news)
         changed |= {
             "metrics": _instead(status.get("metrics"), metrics),
             "nonFinite": _instead(status.get("nonFinite"), non_finite),
-            "value": metrics.get(metric) if metric else None,
+            "value": metrics.get(measure.metric) if measure else None,
         }
     return changed
 
 
 def stopping_status(
-    status: Json, job: JobFacts, pod: PodFacts | None, reason: str | None
+    status: Json, job: JobFacts, pod: PodFacts | None, reason: str | None, message: str
 ) -> dict[str, Any]:
     """The status of a run whose attempt is about to be ended, or, with no reason, no longer."""
-    return {"stopReason": reason, **_attempts(status, _attempt(status, job, pod))}
+    told = {"message": message[:MAX_MESSAGE]} if message else {}
+    return {"stopReason": reason, **told, **_attempts(status, _attempt(status, job, pod))}
 
 
 def note_status(reason: str, message: str) -> dict[str, Any]:
@@ -167,7 +180,7 @@ def outcome_status(
     changed: dict[str, Any] = {
         "phase": after.phase.value,
         "reason": reason,
-        "message": message[:MAX_MESSAGE] or None,
+        **({} if verdict == EARLY_TERMINATED else {"message": message[:MAX_MESSAGE] or None}),
         "stopReason": None,
         "completionTime": ended if after.final else None,
         "preemptions": after.preemptions or None,

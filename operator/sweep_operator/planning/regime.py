@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sweep_operator.api.run import RunPhase
 from sweep_operator.api.sweep import SweepState
 from sweep_operator.planning.facts import JobFacts, RunFacts
-from sweep_operator.planning.verdict import CANCELLED, JOB_GONE, Verdict
+from sweep_operator.planning.verdict import CANCELLED, EARLY_TERMINATED, JOB_GONE, Verdict
 
 
 class Regime(NamedTuple):
@@ -38,6 +38,7 @@ class StopReason(StrEnum):
     NOT_STARTED = "NotStarted"
     HELD = "Held"
     PENDING_TIMEOUT = "PendingTimeout"
+    EARLY_TERMINATED = "EarlyTerminated"
 
 
 def may_make_runs(regime: Regime) -> bool:
@@ -59,6 +60,11 @@ def waits_in_vain(regime: Regime, run: RunFacts) -> Verdict | None:
     if regime.state is SweepState.STOPPED and not run.started:
         return ends(StopReason.NOT_STARTED)
     return None
+
+
+def may_terminate_early(regime: Regime) -> bool:
+    """A sweep that was stopped lets its runs go on to their end, bad ones too."""
+    return regime.state in (SweepState.RUNNING, SweepState.PAUSED)
 
 
 def must_stop(regime: Regime, run: RunFacts, job: JobFacts, now: float) -> StopReason | None:
@@ -98,6 +104,8 @@ def ends(reason: StopReason, trouble: str = "") -> Verdict:
             return Verdict(RunPhase.KILLED, reason.value, message)
         case StopReason.HELD:
             return Verdict(RunPhase.PENDING, reason.value, "Held before its start; it goes first.")
+        case StopReason.EARLY_TERMINATED:
+            return EARLY_TERMINATED
         case StopReason.PENDING_TIMEOUT:
             message = f"No container started within spec.pendingTimeout. {trouble}".strip()
             return Verdict(RunPhase.FAILED, reason.value, message)

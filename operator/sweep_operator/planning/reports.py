@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sweep_operator.api.run import MAX_HISTORY
 from sweep_operator.planning.ledger import Ledger
-from sweep_operator.planning.metrics import MAX_METRICS, MAX_NAME
+from sweep_operator.planning.metrics import MAX_METRICS, MAX_NAME, Measure, better
 
 MAX_REPORTS = 500
 """In one request."""
@@ -148,6 +148,8 @@ class Numbered(NamedTuple):
 
     sequence: int
     step: int
+    """As given, or else its sequence."""
+    step_given: bool
     metrics: dict[str, float]
     non_finite: dict[str, str]
     final: bool
@@ -166,8 +168,9 @@ def numbered(reports: Sequence[ProgramReport], *, after: int) -> list[Numbered]:
         if report.sequence is not None and report.sequence <= last:
             continue
         last = last + 1 if report.sequence is None else report.sequence
+        given = report.step is not None
         step = last if report.step is None else report.step
-        found.append(Numbered(last, step, report.metrics, report.non_finite, report.final))
+        found.append(Numbered(last, step, given, report.metrics, report.non_finite, report.final))
     return found
 
 
@@ -186,6 +189,38 @@ def merged_result(
             metrics |= report.metrics
             non_finite |= report.non_finite
     return dict(list(metrics.items())[:MAX_METRICS]), dict(list(non_finite.items())[:MAX_METRICS])
+
+
+def progressed(known: Json, reports: Sequence[Numbered], measure: Measure) -> dict[str, Any] | None:
+    """How far a run has come after some more reports; None where it has reported no value yet.
+
+    An iteration is a report of the metric as a finite number. A step that was counted before isn't
+    counted again: the program may have gone on from a checkpoint before it.
+
+    Args:
+        known: what is on record, empty for nothing.
+        reports: in order, none of which is on record.
+        measure: what is followed.
+    """
+    iterations: int = known.get("iterations", 0)
+    last_step: int | None = known.get("lastStep")
+    best: float | None = known.get("best")
+    kept = list(known.get("brackets") or ())
+    for report in reports:
+        value = report.metrics.get(measure.metric)
+        again = report.step_given and last_step is not None and report.step <= last_step
+        if value is None or again:
+            continue
+        iterations += 1
+        last_step = report.step if report.step_given else last_step
+        if better(measure.goal, value, best):
+            best = value
+        if iterations in measure.brackets:
+            kept.append({"iteration": iterations, "value": value})
+    if not iterations:
+        return None
+    found = {"iterations": iterations, "lastStep": last_step, "best": best, "brackets": kept}
+    return {key: value for key, value in found.items() if value not in (None, [])}
 
 
 def left_of(history: Sequence[Point], first: Numbered) -> list[Point]:

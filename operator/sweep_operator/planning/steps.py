@@ -11,7 +11,15 @@ from typing import NamedTuple
 from sweep_operator.api.run import RunPhase
 from sweep_operator.api.sweep import SweepState
 from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
-from sweep_operator.planning.regime import Regime, StopReason, gone, must_stop, waits_in_vain
+from sweep_operator.planning.hyperband import Behind
+from sweep_operator.planning.regime import (
+    Regime,
+    StopReason,
+    gone,
+    may_terminate_early,
+    must_stop,
+    waits_in_vain,
+)
 from sweep_operator.planning.verdict import Case, Verdict, verdict
 
 POD_LAG = 2.0
@@ -46,6 +54,7 @@ class RecordStopping:
 
     job: JobFacts
     reason: StopReason | None
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,13 @@ class Withdraw:
 
     job: JobFacts
     sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TellToGo:
+    """Tell the pod of a started attempt to go, with its grace period."""
+
+    job: JobFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +133,7 @@ Step = (
     | RecordTrouble
     | RecordStopping
     | Withdraw
+    | TellToGo
     | RecordOutcome
     | LookForPod
     | AskWhyNoPod
@@ -146,6 +163,7 @@ def next_step(
     keeping: Keeping,
     now: float,
     vanished: JobFacts | None = None,
+    behind: Behind | None = None,
 ) -> Step | None:
     """Decide what is next for a run; that it may start is quota's to say.
 
@@ -157,13 +175,14 @@ def next_step(
         keeping: how long its ended Jobs stay.
         now: seconds since the epoch.
         vanished: the current attempt's Job, where it is gone before anything of it was on record.
+        behind: why it is to be stopped early, if it is.
     """
     if not run.settled:
         job = jobs.get(run.current_attempt)
         if job is None and vanished is not None:
             step: Step | None = RecordOutcome(vanished, None, gone(regime, run))
         elif job is not None or run.attempt_open:
-            step = _current_attempt(run, job, pod, regime, now)
+            step = _current_attempt(run, job, pod, regime, now, behind)
         else:
             vain = waits_in_vain(regime, run)
             step = RecordOutcome(None, None, vain) if vain else None
@@ -180,7 +199,12 @@ def next_step(
 
 
 def _current_attempt(
-    run: RunFacts, job: JobFacts | None, pod: PodFacts | None, regime: Regime, now: float
+    run: RunFacts,
+    job: JobFacts | None,
+    pod: PodFacts | None,
+    regime: Regime,
+    now: float,
+    behind: Behind | None,
 ) -> Step | None:
     cancelled = regime.state is SweepState.CANCELLED
     if job is None:
@@ -189,11 +213,17 @@ def _current_attempt(
         return _ended(run, job, job.end, pod, regime, now)
     if job.deleting:
         return None  # its pods get their grace period; the DELETED event brings us back
+    stopping = run.stop_reason == StopReason.EARLY_TERMINATED
     if pod is not None and pod.started is not None:
         marked = pod.preempting and not run.preempting
-        news = run.phase is not RunPhase.RUNNING or run.stop_reason or marked
+        changed = bool(run.stop_reason) and not stopping
+        news = run.phase is not RunPhase.RUNNING or changed or marked
         if news and not cancelled:
             return RecordStarted(job, pod)
+        if behind is not None and not stopping and may_terminate_early(regime):
+            return RecordStopping(job, StopReason.EARLY_TERMINATED, in_words(behind))
+        if stopping and pod.told is None and not pod.terminal:
+            return TellToGo(job)
     if pod is not None and pod.gone_by is not None and not pod.terminal and not cancelled:
         due = pod.gone_by + regime.unreachable_after
         return ReleasePod(pod) if now >= due else Wait(due)
@@ -243,6 +273,14 @@ def _unstarted(
     if isinstance(due, Wait) and regime.pending_timeout is not None:
         return Wait(min(due.until, job.pending_since + regime.pending_timeout))
     return due
+
+
+def in_words(behind: Behind) -> str:
+    """Why a run is stopped early, for a person."""
+    return (
+        f"Stopped early at bracket {behind.bracket}: {behind.value:g} is worse than "
+        f"{behind.threshold:g}, with which a run still goes on there."
+    )
 
 
 def _suspended(run: RunFacts) -> Step | None:

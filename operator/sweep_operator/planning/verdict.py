@@ -90,6 +90,11 @@ From the kubelet's sources (pkg/kubelet: lifecycle, nodeshutdown, preemption, cm
 """
 
 
+def terminated_early(case: Case) -> Verdict | None:
+    """A run that was to be stopped early is Killed, however its program took that."""
+    return EARLY_TERMINATED if case.run.stop_reason == EARLY_TERMINATED.reason else None
+
+
 def finished_before_told(case: Case) -> Verdict | None:
     """A program that exited with 0 before its pod was told to go is Finished."""
     if case.pod is None or case.pod.exit_code != 0 or not case.pod.ended_by_itself:
@@ -252,7 +257,12 @@ def anything_else(case: Case) -> Verdict | None:
     return Verdict(RunPhase.FAILED, reason, message, case.exit_code)
 
 
+EARLY_TERMINATED = Verdict(RunPhase.KILLED, "EarlyTerminated", "")
+"""Why is on the record from the moment it was decided."""
+
+
 RULES: tuple[Rule, ...] = (
+    terminated_early,
     finished_before_told,
     reported_and_exited_well,
     reported_then_pushed_out,

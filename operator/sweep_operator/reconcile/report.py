@@ -10,6 +10,7 @@ from sweep_operator.effects.cache import Cache, Child, SweepName
 from sweep_operator.effects.children import Children
 from sweep_operator.effects.tokens import PodIdentity
 from sweep_operator.effects.workqueue import Key
+from sweep_operator.planning.hyperband import measure_of
 from sweep_operator.planning.record import report_status
 from sweep_operator.planning.reports import ProgramReport, may_report
 
@@ -140,8 +141,8 @@ class Reporter:
         run = ledger.runs[child.number]
         job, pod = ledger.jobs[child.number][run.current_attempt], ledger.pod_of(run)
         assert pod is not None, "may_report has seen it"  # noqa: S101
-        metric = (sweep["spec"].get("metric") or {}).get("name")
-        status = report_status(record.get("status") or {}, job, pod, reports, metric)
+        measure = measure_of(sweep["spec"])
+        status = report_status(record.get("status") or {}, job, pod, reports, measure)
         return await self._children.write_run(owner, run, status)
 
 

@@ -26,6 +26,7 @@ from sweep_operator.planning.steps import (
     RecordTrouble,
     ReleasePod,
     Step,
+    TellToGo,
     Wait,
     Withdraw,
     next_step,
@@ -101,6 +102,7 @@ class Settler:
         steps: list[tuple[RunFacts, Step]] = []
         regime = intent.regime(ledger)
         ttl = intent.spec.finished_job_ttl.seconds
+        rule = intent.spec.early_terminate
         for number in ledger.take_touched(now):
             run = ledger.runs.get(number)
             if run is None:
@@ -114,6 +116,7 @@ class Settler:
                 Keeping(self._since, ttl, keep_best_until if is_best else 0.0),
                 now,
                 ledger.vanished.get(number),
+                ledger.behind(run, rule) if rule and run.brackets else None,
             )
             if isinstance(step, Wait):
                 ledger.look_at(number, step.until)
@@ -129,13 +132,15 @@ class Settler:
                 await self._children.write_run(intent, run, trouble_status(reason, message))
             case AskWhyNoPod(job):
                 await self._ask_why_no_pod(intent, ledger, run, job)
-            case RecordStopping(job, reason):
+            case RecordStopping(job, reason, message):
                 stored = await stored_status(self._children, intent, run, None)
                 if stored is not None:
-                    status = stopping_status(stored, job, ledger.pod_of(run), reason)
+                    status = stopping_status(stored, job, ledger.pod_of(run), reason, message)
                     await self._children.write_run(intent, run, status)
             case Withdraw(job, sure):
                 await self._children.delete_job(intent, job, if_unchanged=not sure)
+            case TellToGo(job):
+                await self._children.tell_pods_to_go(intent, job)
             case RecordStarted(job, pod):
                 stored = await stored_status(self._children, intent, run, pod)
                 if stored is not None:

@@ -45,6 +45,8 @@ def run(number: int = 1, phase: RunPhase = RunPhase.PENDING, **more: Any) -> Run
         preemptions=0,
         failures=0,
         reported=False,
+        brackets=(),
+        best=None,
         value=None,
         parameters='{"x":1}',
     )

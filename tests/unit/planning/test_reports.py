@@ -8,6 +8,7 @@ import pytest
 from tests.unit.planning.facts import finished, job, ledger, pod, run, running
 
 from sweep_operator.api.run import MAX_HISTORY, SweepRunStatus
+from sweep_operator.planning.metrics import Measure
 from sweep_operator.planning.record import report_status
 from sweep_operator.planning.reports import (
     MAX_REPORTS,
@@ -139,9 +140,10 @@ def report(
 
 def stored(status: dict[str, Any], *reports: ProgramReport, attempt: int = 1) -> dict[str, Any]:
     """A record's status after reports, as a merge patch leaves it."""
-    patch = report_status(status, job(attempt=attempt), pod(attempt=attempt), reports, "loss")
+    measure = Measure("loss", "minimize", (2, 4))
+    patch = report_status(status, job(attempt=attempt), pod(attempt=attempt), reports, measure)
     whole = {**status, **patch}
-    for name in ("metrics", "nonFinite"):
+    for name in ("metrics", "nonFinite", "progress"):
         found = {**(status.get(name) or {}), **(patch.get(name) or {})}
         whole[name] = {key: value for key, value in found.items() if value is not None}
     whole = {key: value for key, value in whole.items() if value is not None}
@@ -200,3 +202,33 @@ class TestRecord:
         status = stored({}, mark)
         assert status["attempts"][-1]["preempting"] is True
         assert "history" not in status
+
+
+class TestProgress:
+    def test_it_has_iterations_the_best_and_the_values_at_brackets(self) -> None:
+        status = stored({}, *(report(loss) for loss in (5, 3, 4)))
+        assert status["progress"] == {
+            "iterations": 3,
+            "best": 3,
+            "brackets": [{"iteration": 2, "value": 3}],
+        }
+        status = stored(status, report(2))
+        assert status["progress"]["brackets"][1] == {"iteration": 4, "value": 2}
+
+    def test_an_iteration_is_a_finite_report_of_the_metric(self) -> None:
+        (other,) = read({"metrics": {"accuracy": 1}})
+        status = stored({}, report("NaN"), other, report(1))
+        assert status["progress"]["iterations"] == 1
+
+    def test_a_step_is_counted_once_though_a_later_attempt_reports_it_again(self) -> None:
+        status = stored({}, *(report(9 - step, step=step) for step in range(4)))
+        again = stored(status, *(report(0, step=step) for step in (2, 3, 4)), attempt=2)
+        assert again["progress"]["iterations"] == 5
+        assert again["progress"]["brackets"] == status["progress"]["brackets"]
+
+    def test_an_attempt_that_gives_no_steps_begins_anew(self) -> None:
+        status = stored({}, report(1), report(1))
+        again = stored(status, report(7), attempt=2)
+        assert again["progress"]["iterations"] == 1
+        assert again["progress"]["best"] == 7
+        assert not again["progress"].get("brackets")
