@@ -99,6 +99,7 @@ def test_a_removed_state_is_running_and_so_refused(
 CHANGED = {
     "method": "grid",
     "metric": {"name": "loss"},
+    "earlyTerminate": {"type": "hyperband", "minIter": 3},
     "parameters": {"p": {"values": [1, 3]}},
     "seed": 2,
     "command": ["python"],
@@ -107,6 +108,7 @@ CHANGED = {
 }
 ALL_SET = {
     "metric": {"name": "accuracy"},
+    "earlyTerminate": {"type": "hyperband", "minIter": 5},
     "parameters": {"p": {"values": [1, 2]}, "q": {"value": None}},
     "seed": 1,
     "command": ["python", "train.py"],
@@ -140,6 +142,11 @@ def test_what_was_left_out_cant_be_put_in(server: Server, bare: str, field: str)
     ok, said = server.edit(bare, {field: ALL_SET[field]})
     assert not ok
     assert f"spec.{field}: Forbidden: {field} can't change" in said
+
+
+def test_a_metrics_target_may_change(server: Server, fixed: str) -> None:
+    ok, said = server.edit(fixed, {"metric": {"target": 0.9}})
+    assert ok, said
 
 
 @pytest.mark.parametrize("field", ["metric", "seed", "command", "mainContainer"])

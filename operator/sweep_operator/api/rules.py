@@ -231,12 +231,15 @@ _NOT_IN_GRID: Final = (
 )
 
 _MUTABLE_HINT: Final = (
-    "Create a Sweep of another name; state, parallelism, runCap, failurePolicy, preemption, "
-    "pendingTimeout and finishedJobTTL may change"
+    "Create a Sweep of another name; state, parallelism, runCap, metric.target, "
+    "failurePolicy, preemption, pendingTimeout and finishedJobTTL may change"
 )
 
 
-def _immutable(field: str, why: str = "it would be another search") -> Rule:
+_OTHER_SEARCH: Final = "it would be another search"
+
+
+def _immutable(field: str, why: str = _OTHER_SEARCH) -> Rule:
     return Rule(
         f"has(self.{field}) == has(oldSelf.{field}) && "
         f"(!has(self.{field}) || self.{field} == oldSelf.{field})",
@@ -248,7 +251,6 @@ def _immutable(field: str, why: str = "it would be another search") -> Rule:
 
 IMMUTABLE: Final = (
     "method",
-    "metric",
     "parameters",
     "seed",
     "earlyTerminate",
@@ -260,6 +262,13 @@ IMMUTABLE: Final = (
 
 SPEC: Final = (
     *(_immutable(field) for field in IMMUTABLE),
+    Rule(
+        "has(self.metric) == has(oldSelf.metric) && (!has(self.metric) || "
+        "self.metric.name == oldSelf.metric.name && self.metric.goal == oldSelf.metric.goal)",
+        f"metric can't change, but for its target: {_OTHER_SEARCH}. {_MUTABLE_HINT}",
+        field="metric",
+        reason=FORBIDDEN,
+    ),
     _immutable("cancelGracePeriodSeconds", "all runs of a sweep get the same"),
     Rule(
         f"self.method != 'grid' || !self.parameters.exists(name, {_NOT_IN_GRID})",

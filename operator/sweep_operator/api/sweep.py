@@ -100,6 +100,13 @@ class Metric(Model):
     goal: Annotated[
         Goal, Field(description="minimize (the default, for a loss) or maximize (for an accuracy).")
     ] = Goal.MINIMIZE
+    target: Annotated[
+        Number | None,
+        Field(
+            description="A value that is good enough: once a run has reached it no new ones are "
+            "made, and the sweep ends when those that run have ended. May be changed until then."
+        ),
+    ] = None
 
 
 class EarlyTerminateType(StrEnum):
@@ -451,6 +458,10 @@ class SweepStatus(ObservedModel):
     best: Annotated[BestRun | None, Field(description="The run with the best metric so far.")] = (
         None
     )
+    target_reached: Annotated[
+        bool | None,
+        Field(description="Whether the sweep has ended because a run reached metric.target."),
+    ] = None
     last_number: Annotated[
         Count, Field(description="The highest number that a run of this sweep has had.")
     ] = 0

@@ -76,8 +76,9 @@ class Cache:
         ledger = self.ledger(key)
         metric = sweep.get("spec", {}).get("metric") or {}
         ledger.judge_by(metric.get("goal"))
-        written = (sweep.get("status") or {}).get("lastNumber", 0)
-        ledger.last_number = max(ledger.last_number, written)
+        status = sweep.get("status") or {}
+        ledger.last_number = max(ledger.last_number, status.get("lastNumber", 0))
+        ledger.target_reached = ledger.target_reached or status.get("targetReached", False)
         self.changed(key)
 
 

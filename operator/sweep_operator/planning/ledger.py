@@ -48,6 +48,10 @@ class Ledger:
     """Numbers whose Job may have been made, as the answer was lost. They count as active."""
     vanished: dict[int, JobFacts] = field(default_factory=dict)
     """Jobs that are gone though nothing on record tells of their attempt. They count as active."""
+    closest: float | None = None
+    """The best value that any run has reported, at its end or on its way."""
+    target_reached: bool = False
+    """The sweep has ended so: the target's later moves reopen nothing."""
     brackets: Brackets = field(default_factory=Brackets)
     """What runs were at early termination's brackets, signed so that lower is better."""
     bereft: bool = False
@@ -66,8 +70,10 @@ class Ledger:
             self.goal = goal
             self._best_known = False
             self.brackets = Brackets()
+            self.closest = None
             for run in self.runs.values():
                 self.brackets.put(self.signed(run.brackets))
+                self._come_closer(run)
 
     def put_run(self, run: RunFacts) -> None:
         """Take in a record as stored."""
@@ -80,6 +86,7 @@ class Ledger:
         self._review_best(old, run)
         self._review_ends(old, run)
         self._review_brackets(old, run)
+        self._come_closer(run)
         self._stand(run.number)
 
     def drop_run(self, number: int) -> None:
@@ -223,6 +230,19 @@ class Ledger:
         elif new is not None and new.ended is not None and self._last_ends is not None:
             insort(self._last_ends, (new.ended, new.number))
             del self._last_ends[:-SYSTEMATIC]
+
+    def reaches(self, target: float | None) -> bool:
+        """Whether some run has been as good as that, or the sweep has ended as one was."""
+        if self.target_reached:
+            return True
+        if target is None or self.closest is None or self.goal is None:
+            return False
+        return not better(self.goal, target, self.closest)
+
+    def _come_closer(self, run: RunFacts) -> None:
+        value = run.value if run.phase is RunPhase.FINISHED else run.best
+        if self.goal is not None and value is not None and better(self.goal, value, self.closest):
+            self.closest = value
 
     def _review_brackets(self, old: RunFacts | None, new: RunFacts | None) -> None:
         before, now = (old.brackets if old else ()), (new.brackets if new else ())

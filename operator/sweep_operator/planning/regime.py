@@ -17,6 +17,8 @@ class Regime(NamedTuple):
     """What holds for all runs of a sweep at the moment."""
 
     state: SweepState
+    reached: bool = False
+    """A run has reached the target: no new ones, and those that haven't started are not needed."""
     spent: bool = False
     """As many runs have failed as may: no new ones, and those that haven't started are held."""
     pending_timeout: float | None = None
@@ -42,8 +44,8 @@ class StopReason(StrEnum):
 
 
 def may_make_runs(regime: Regime) -> bool:
-    """New runs are made only while the sweep is Running and its failure budget isn't spent."""
-    return regime.state is SweepState.RUNNING and not regime.spent
+    """New runs are made only while the sweep is Running, its end open and its budget not spent."""
+    return regime.state is SweepState.RUNNING and not regime.spent and not regime.reached
 
 
 def may_attempt(regime: Regime, run: RunFacts) -> bool:
@@ -57,9 +59,15 @@ def waits_in_vain(regime: Regime, run: RunFacts) -> Verdict | None:
     """The end of a run that waits for an attempt which will never come."""
     if regime.state is SweepState.CANCELLED:
         return ends(StopReason.CANCELLED)
-    if regime.state is SweepState.STOPPED and not run.started:
+    if no_more_starts(regime) and not run.started:
         return ends(StopReason.NOT_STARTED)
     return None
+
+
+def no_more_starts(regime: Regime) -> bool:
+    """No run will ever start that hasn't: they are Killed rather than held."""
+    reached = regime.state is SweepState.RUNNING and regime.reached
+    return regime.state is SweepState.STOPPED or reached
 
 
 def may_terminate_early(regime: Regime) -> bool:
@@ -72,8 +80,7 @@ def must_stop(regime: Regime, run: RunFacts, job: JobFacts, now: float) -> StopR
     if regime.state is SweepState.CANCELLED:
         return StopReason.CANCELLED
     if not may_attempt(regime, run):
-        stopped = regime.state is SweepState.STOPPED
-        return StopReason.NOT_STARTED if stopped else StopReason.HELD
+        return StopReason.NOT_STARTED if no_more_starts(regime) else StopReason.HELD
     if regime.pending_timeout is None or job.suspended:
         return None
     late = now >= job.pending_since + regime.pending_timeout
@@ -100,7 +107,7 @@ def ends(reason: StopReason, trouble: str = "") -> Verdict:
         case StopReason.CANCELLED:
             return CANCELLED
         case StopReason.NOT_STARTED:
-            message = "The sweep was stopped before the run had started."
+            message = "The sweep was stopped, or reached its target, before the run had started."
             return Verdict(RunPhase.KILLED, reason.value, message)
         case StopReason.HELD:
             return Verdict(RunPhase.PENDING, reason.value, "Held before its start; it goes first.")

@@ -63,6 +63,8 @@ def sweep_status(
             story.conditions(stall, done=done), previous.get("conditions", ()), now
         ),
     }
+    if current is SweepPhase.FINISHED and regime.reached:
+        status["targetReached"] = True
     if done:
         status["completionTime"] = previous.get("completionTime", now)
     if ledger.best is not None:
@@ -144,6 +146,8 @@ class _Story:
         limit = f" of {intent.limit}" if intent.limit else ""
         made = f"{ledger.last_number}{limit} runs made"
         match self.phase:
+            case SweepPhase.FINISHED if intent.regime(ledger).reached:
+                return f"The metric's target is reached; {made}, none is active."
             case SweepPhase.FINISHED:
                 reason = "cap" if intent.limit == intent.spec.run_cap else "end of the grid"
                 return f"The {reason} of {intent.limit} runs is reached and none is active."

@@ -79,11 +79,13 @@ class Intent:
         policy = self.spec.failure_policy or FailurePolicy()
         most = policy.max_failures
         timeout = self.spec.pending_timeout
+        metric = self.spec.metric
         return Regime(
             self.spec.state,
+            reached=ledger.reaches(metric.target if metric else None),
             spent=most is not None and ledger.counts[RunPhase.FAILED] >= most,
             pending_timeout=timeout.seconds if timeout else None,
-            measured=self.spec.metric is not None,
+            measured=metric is not None,
             max_retries=policy.max_retries,
             max_preemptions=self.spec.preemption.max_preemptions,
             unreachable_after=self.spec.preemption.unreachable_after.seconds,

@@ -244,3 +244,28 @@ def assert_same(one: Ledger, other: Ledger) -> None:
     assert one.waiting == other.waiting
     assert +one.counts == +other.counts
     assert one.best == other.best
+
+
+class TestTarget:
+    def test_it_is_reached_by_a_run_that_finished_as_well_or_better(self) -> None:
+        account = ledger(finished(1, value=0.5), goal="minimize")
+        assert account.reaches(0.5)
+        assert not account.reaches(0.4)
+        assert not account.reaches(None)
+
+    def test_or_by_one_on_its_way(self) -> None:
+        assert ledger(running()._replace(best=0.9), goal="maximize").reaches(0.8)
+
+    def test_a_failed_runs_value_reaches_nothing(self) -> None:
+        failed = finished(1, value=0.5)._replace(phase=RunPhase.FAILED)
+        assert not ledger(failed, goal="minimize").reaches(0.5)
+
+    def test_a_goal_that_is_learnt_late_counts_for_what_was_there(self) -> None:
+        account = ledger(finished(1, value=0.5))
+        account.judge_by("maximize")
+        assert account.reaches(0.5)
+
+    def test_what_has_ended_so_stays_so(self) -> None:
+        account = ledger(goal="minimize")
+        account.target_reached = True
+        assert account.reaches(0.1)

@@ -47,6 +47,13 @@ def test_without_an_end_it_never_finishes() -> None:
     assert phase(ledger(finished(1), finished(2)), limit=None) is SweepPhase.RUNNING
 
 
+def test_with_the_target_reached_and_none_active_it_has_finished_though_the_cap_is_not() -> None:
+    reached = Regime(SweepState.RUNNING, reached=True)
+    assert decide(reached, None, ledger(finished(1)), None, "") is SweepPhase.FINISHED
+    active = ledger(finished(1), running(2), job(2))
+    assert decide(reached, None, active, None, "") is SweepPhase.RUNNING
+
+
 def test_a_raised_cap_makes_it_run_again() -> None:
     assert phase(ledger(finished(1), finished(2)), limit=3) is SweepPhase.RUNNING
 

@@ -38,6 +38,7 @@ from sweep_operator.planning.steps import (
 from sweep_operator.planning.verdict import Case, Verdict, verdict
 
 RUNNING, PAUSED, STOPPED, CANCELLED = (Regime(state) for state in SweepState)
+REACHED = Regime(SweepState.RUNNING, reached=True)
 SPENT = Regime(SweepState.RUNNING, spent=True)
 STARTED = pod(started=NOW)
 
@@ -95,6 +96,7 @@ class TestRunsThatNeverStarted:
             (PAUSED, StopReason.HELD),
             (SPENT, StopReason.HELD),
             (STOPPED, StopReason.NOT_STARTED),
+            (REACHED, StopReason.NOT_STARTED),
         ],
     )
     def test_why_they_are_withdrawn_is_on_record_first(
@@ -116,7 +118,8 @@ class TestRunsThatNeverStarted:
         assert step(CANCELLED, run(), job(), pod=pod()) == Withdraw(job(), sure=True)
 
     @pytest.mark.parametrize(
-        ("regime", "reason"), [(STOPPED, "NotStarted"), (CANCELLED, "Cancelled")]
+        ("regime", "reason"),
+        [(STOPPED, "NotStarted"), (REACHED, "NotStarted"), (CANCELLED, "Cancelled")],
     )
     def test_without_a_job_they_are_killed_where_none_will_come(
         self, regime: Regime, reason: str
