@@ -44,7 +44,10 @@ IMAGES: Mapping[str, Image] = {
     "digits": Image(
         repository="localhost/sweep-digits",
         lock="examples/digits/requirements.txt",
-        sources={"examples/digits/train.py": "app/train.py"},
+        sources={
+            "examples/digits/train.py": "app/train.py",
+            "operator/sweep_run": f"{SITE_PACKAGES}/sweep_run",
+        },
         command=("python3", "/app/train.py"),
         # One thread a run: the sweep is what runs in parallel.
         environment={"OMP_NUM_THREADS": "1"},

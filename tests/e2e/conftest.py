@@ -12,14 +12,27 @@ from tests.e2e.kube import Kube
 ROOT = Path(__file__).parents[2]
 
 
+def load(kind_cluster: Any, image: str) -> str:
+    """Build an image of this checkout and bring it onto the nodes; tell its full name."""
+    build = ROOT / "dev/image"
+    subprocess.run([build, image], check=True)
+    named = subprocess.run([build, "--names", image], check=True, stdout=subprocess.PIPE)
+    name = named.stdout.decode().strip()
+    kind_cluster.load_docker_image(name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def digits(kind_cluster: Any) -> str:
+    """The image of the examples, in which there are Python, scikit-learn and sweep_run."""
+    return load(kind_cluster, "digits")
+
+
 @pytest.fixture(scope="session")
 def cluster(kind_cluster: Any) -> Kube:
     """The cluster, with the CRDs and the operator of this checkout."""
     kube = Kube(kind_cluster.kubectl_path, kind_cluster.kubeconfig_path, "sweep-system")
-    build = ROOT / "dev/image"
-    subprocess.run([build, "operator"], check=True)
-    name = subprocess.run([build, "--names", "operator"], check=True, stdout=subprocess.PIPE)
-    kind_cluster.load_docker_image(name.stdout.decode().strip())
+    load(kind_cluster, "operator")
     kube.run("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "manifests"))
     kube.run("rollout", "restart", "deployment/sweep-operator")
     kube.run("rollout", "status", "deployment/sweep-operator", "--timeout=120s")

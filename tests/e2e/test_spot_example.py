@@ -2,11 +2,9 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -19,11 +17,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_run_that_loses_its_node_goes_on_from_its_checkpoint(
-    kube: Kube, image: str, tmp_path: Path
+    kube: Kube, digits: str, tmp_path: Path
 ) -> None:
     example = rendered(kube)
     example["Sweep"]["spec"]["runCap"] = 1
-    assert image == containers(example["Sweep"])[0]["image"]
+    assert digits == containers(example["Sweep"])[0]["image"]
     with shared_volume(kube, example.pop("PersistentVolumeClaim"), tmp_path):
         kube.apply(*example.values())
         kube.until("sweeprun", "spot-1", lambda run: phase(run) == "Running")
@@ -48,17 +46,6 @@ def test_a_run_that_loses_its_node_goes_on_from_its_checkpoint(
 
     sweep = kube.until("sweep", "spot", finished)
     assert sweep["status"]["best"]["run"] == "spot-1"
-
-
-@pytest.fixture
-def image(kind_cluster: Any) -> str:
-    """The image that the example runs in, on the nodes."""
-    build = ROOT / "dev/image"
-    subprocess.run([build, "digits"], check=True)
-    named = subprocess.run([build, "--names", "digits"], check=True, stdout=subprocess.PIPE)
-    name = named.stdout.decode().strip()
-    kind_cluster.load_docker_image(name)
-    return name
 
 
 def rendered(kube: Kube) -> dict[str, Json]:

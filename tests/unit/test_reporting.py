@@ -151,7 +151,7 @@ async def test_others_are_gathered_and_written_together(service: Service) -> Non
 @with_service
 async def test_a_final_report_brings_along_what_was_gathered(service: Service) -> None:
     await service.send({"metrics": {"loss": 2}, "sequence": 1})
-    await service.send({**FINAL, "sequence": 2})
+    await service.send({**FINAL, "step": 2, "sequence": 2})
     assert [point["step"] for point in service.status()["history"]] == [1, 2]
 
 
@@ -159,7 +159,7 @@ async def test_a_final_report_brings_along_what_was_gathered(service: Service) -
 async def test_a_report_without_an_answer_that_is_sent_again_is_stored_once(
     service: Service,
 ) -> None:
-    numbered = {**FINAL, "sequence": 1}
+    numbered = {**FINAL, "step": 1, "sequence": 1}
     service.world.server.fail(method="PATCH", plural="sweepruns", after=True)
     status, answer = await service.send(numbered)
     assert (status, answer["error"]) == (503, "not stored: send it again")
@@ -192,11 +192,11 @@ async def test_what_was_reported_is_the_result_though_the_pod_says_nothing_at_it
 
 @with_service
 async def test_a_new_operator_goes_on_counting_from_the_record(service: Service) -> None:
-    await service.send({**FINAL, "sequence": 7})
+    await service.send({**FINAL, "step": 7, "sequence": 7})
     world = service.world
     world.start()
     service.stand_in.reporter = Reporter(Children(world.server, world.cache), world.cache)
-    await service.send({**FINAL, "sequence": 7})
+    await service.send({**FINAL, "step": 8, "sequence": 7})
     assert len(service.status()["history"]) == 1
 
 

@@ -16,6 +16,10 @@ MAX_RUNS: Final = 1_000_000
 MAX_ATTEMPTS_LISTED: Final = 20
 MAX_METRICS: Final = 64
 
+MAX_STREAM: Final = 64
+MAX_STREAMS: Final = 8
+"""Processes of one attempt whose reports are told apart, the newest."""
+
 MAX_BRACKETS: Final = 100
 
 MAX_HISTORY: Final = 100
@@ -76,11 +80,13 @@ class Attempt(ObservedModel):
     )
     finished: Annotated[Time | None, Field(description="When the attempt ended.")] = None
     reports: Annotated[
-        Count | None,
+        dict[Annotated[str, Field(max_length=MAX_STREAM)], Count],
         Field(
-            description="The number of its last report on record, by the program's own counting."
+            max_length=MAX_STREAMS,
+            description="The number of the last report on record of each of its processes, by "
+            "their own counting.",
         ),
-    ] = None
+    ] = Field(default_factory=dict)
     preempting: Annotated[
         bool | None,
         Field(

@@ -72,7 +72,6 @@ def run_facts(record: Json) -> RunFacts:
         attempt_started=time_of(last.get("started")),
         attempt_ended=time_of(last.get("finished")),
         preempting=last.get("preempting", False),
-        reports=last.get("reports", 0),
         started="startTime" in status,
         ended=time_of(status.get("completionTime")),
         stop_reason=status.get("stopReason") or "",

@@ -25,7 +25,8 @@ RETRY_AFTER = "1"
 FORWARDED = "Sweep-Forwarded"
 """Marks what comes from another operator: it goes no further."""
 
-FORWARD_TIMEOUT = aiohttp.ClientTimeout(total=15)
+FORWARD_TIMEOUT = aiohttp.ClientTimeout(total=8)
+"""Less than clients wait."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

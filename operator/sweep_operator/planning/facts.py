@@ -107,8 +107,6 @@ class RunFacts(NamedTuple):
     attempt_ended: float | None
     preempting: bool
     """The last attempt on record was marked as about to be preempted."""
-    reports: int
-    """The number of the last attempt's last report on record."""
     started: bool
     """A container of some attempt has started once."""
     ended: float | None

@@ -9,6 +9,10 @@ MAX_NAME = 253
 """Bounds of SweepRun.status.metrics in the CRD."""
 
 
+NON_FINITE = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
+"""How programs write what JSON has no numbers for, and how the record does."""
+
+
 class Report(NamedTuple):
     """Metrics told by a program, and what was wrong with the telling."""
 
@@ -49,6 +53,8 @@ def parse_report(text: str) -> Report:
     non_finite: dict[str, str] = {}
     left_out: list[str] = []
     for name, value in found.items():
+        if isinstance(value, str) and value in NON_FINITE:
+            value = float(value)  # noqa: PLW2901 (as HTTP takes it)
         if (
             not isinstance(value, int | float)
             or len(name) > MAX_NAME

@@ -101,17 +101,14 @@ def report_status(
     if status.get("stopReason"):
         del changed["reason"], changed["message"]
     attempt = changed["attempts"][-1]
-    known = attempt.get("reports", 0)
-    news = numbered(reports, after=known)
-    if not news:
-        return changed
-    attempt["reports"] = news[-1].sequence
+    known = attempt.get("reports") or {}
+    news, attempt["reports"] = numbered(reports, known)
+    points = [Point(report.step, report.metrics) for report in news if report.is_point]
     history = [Point(each["step"], each["metrics"]) for each in status.get("history") or ()]
     progress = status.get("progress") or {}
-    if not known:
-        history = left_of(history, news[0])
-        progress = progress if news[0].step_given else {}
-    points = [Point(report.step, report.metrics) for report in news if report.metrics]
+    if not known and points:  # the first of this attempt
+        history = left_of(history, points[0])
+        progress = progress if any(report.step_given for report in news) else {}
     if points:
         changed["history"] = [point._asdict() for point in extended(history, points)]
     if measure is not None and (found := progressed(progress, news, measure)):

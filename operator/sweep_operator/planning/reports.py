@@ -5,9 +5,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sweep_operator.api.run import MAX_HISTORY
+from sweep_operator.api.run import MAX_HISTORY, MAX_STREAM, MAX_STREAMS
 from sweep_operator.planning.ledger import Ledger
-from sweep_operator.planning.metrics import MAX_METRICS, MAX_NAME, Measure, better
+from sweep_operator.planning.metrics import (
+    MAX_METRICS,
+    MAX_NAME,
+    NON_FINITE,
+    Measure,
+    better,
+)
 
 MAX_REPORTS = 500
 """In one request."""
@@ -15,10 +21,7 @@ MAX_REPORTS = 500
 MAX_STEP = 2**53
 """Beyond it JSON readers don't agree on whole numbers."""
 
-FIELDS = frozenset({"metrics", "step", "final", "preempting", "sequence"})
-
-NON_FINITE = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
-"""How programs write what JSON has no numbers for, and how the record does."""
+FIELDS = frozenset({"metrics", "step", "final", "preempting", "stream", "sequence"})
 
 Json = Mapping[str, Any]
 
@@ -36,8 +39,10 @@ class ProgramReport(NamedTuple):
     step: int | None
     final: bool
     preempting: bool
+    stream: str
+    """Tells the processes of an attempt apart; empty where they don't."""
     sequence: int | None
-    """Its number among those of its attempt, by the program's counting."""
+    """Its number among those of its stream, by the program's counting."""
 
 
 class Point(NamedTuple):
@@ -84,8 +89,20 @@ def _report(written: object, at: str) -> ProgramReport:
         _whole(written.get("step"), f"{at}: step", 0),
         _flag(written.get("final", False), f"{at}: final"),
         _flag(written.get("preempting", False), f"{at}: preempting"),
+        _stream(written.get("stream", ""), at),
         _whole(written.get("sequence"), f"{at}: sequence", 1),
     )
+
+
+def _stream(written: object, at: str) -> str:
+    if not isinstance(written, str) or len(written) > MAX_STREAM or not _is_text(written):
+        raise ReportError(f"{at}: stream must be a text of at most {MAX_STREAM} characters")
+    return written
+
+
+def _is_text(written: str) -> bool:
+    """Half of a surrogate pair is JSON, and can be written nowhere else."""
+    return written.isprintable()
 
 
 def _metrics(written: object, at: str) -> tuple[dict[str, float], dict[str, str]]:
@@ -94,8 +111,8 @@ def _metrics(written: object, at: str) -> tuple[dict[str, float], dict[str, str]
     metrics: dict[str, float] = {}
     non_finite: dict[str, str] = {}
     for name, value in written.items():
-        if not 0 < len(name) <= MAX_NAME:
-            raise ReportError(f"{at}: a metric's name has 1 to {MAX_NAME} characters")
+        if not 0 < len(name) <= MAX_NAME or not _is_text(name):
+            raise ReportError(f"{at}: a metric's name has 1 to {MAX_NAME} printable characters")
         if isinstance(value, str) and value in NON_FINITE:
             non_finite[name] = NON_FINITE[value]
         elif isinstance(value, int | float):
@@ -146,32 +163,43 @@ def may_report(ledger: Ledger, number: int, pod_uid: str) -> bool:
 class Numbered(NamedTuple):
     """A report with its place in the attempt."""
 
-    sequence: int
     step: int
-    """As given, or else its sequence."""
+    """As given, or else how many reports of the attempt there are with it."""
     step_given: bool
     metrics: dict[str, float]
     non_finite: dict[str, str]
     final: bool
 
+    @property
+    def is_point(self) -> bool:
+        """It says how far the run is: a result may be told once more at the end, without a step."""
+        return bool(self.metrics) and (self.step_given or not self.final)
 
-def numbered(reports: Sequence[ProgramReport], *, after: int) -> list[Numbered]:
-    """Number reports that bear no number, and leave out those that are known.
+
+def numbered(
+    reports: Sequence[ProgramReport], known: Mapping[str, int]
+) -> tuple[list[Numbered], dict[str, int]]:
+    """Number reports that bear no number, and leave out those that are on record.
 
     Args:
         reports: in the order of their arrival.
-        after: the last number that is on record, 0 for none.
+        known: the number of the last report on record, by stream.
+
+    Returns:
+        The reports that are news, and the last number of each of the newest streams.
     """
     found: list[Numbered] = []
-    last = after
+    streams = dict(known)
     for report in reports:
+        last = streams.get(report.stream, 0)
         if report.sequence is not None and report.sequence <= last:
             continue
-        last = last + 1 if report.sequence is None else report.sequence
+        streams.pop(report.stream, None)  # it is the newest now
+        streams[report.stream] = last + 1 if report.sequence is None else report.sequence
         given = report.step is not None
-        step = last if report.step is None else report.step
-        found.append(Numbered(last, step, given, report.metrics, report.non_finite, report.final))
-    return found
+        step = sum(streams.values()) if report.step is None else report.step
+        found.append(Numbered(step, given, report.metrics, report.non_finite, report.final))
+    return found, dict(list(streams.items())[-MAX_STREAMS:])
 
 
 def merged_result(
@@ -209,7 +237,7 @@ def progressed(known: Json, reports: Sequence[Numbered], measure: Measure) -> di
     for report in reports:
         value = report.metrics.get(measure.metric)
         again = report.step_given and last_step is not None and report.step <= last_step
-        if value is None or again:
+        if value is None or again or not report.is_point:
             continue
         iterations += 1
         last_step = report.step if report.step_given else last_step
@@ -223,7 +251,7 @@ def progressed(known: Json, reports: Sequence[Numbered], measure: Measure) -> di
     return {key: value for key, value in found.items() if value not in (None, [])}
 
 
-def left_of(history: Sequence[Point], first: Numbered) -> list[Point]:
+def left_of(history: Sequence[Point], first: Point) -> list[Point]:
     """What an earlier attempt's history is worth once the next one reports.
 
     A program that goes on from a checkpoint counts on from there: what came before stays.

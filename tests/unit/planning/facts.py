@@ -37,7 +37,6 @@ def run(number: int = 1, phase: RunPhase = RunPhase.PENDING, **more: Any) -> Run
         attempt_started=None,
         attempt_ended=None,
         preempting=False,
-        reports=0,
         started=False,
         ended=None,
         stop_reason="",

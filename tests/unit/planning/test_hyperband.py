@@ -154,7 +154,7 @@ class TestAWholeLife:
 
     async def report(self, world: World, reporter: Reporter, number: int, loss: float) -> bool:
         pod = world.server.named("pods", f"a-{number}-1-pod")
-        body = {"metrics": {"loss": loss}, "final": True}
+        body = {"metrics": {"loss": loss}, "step": 1, "final": True}
         identity = PodIdentity("lab", pod["metadata"]["name"], pod["metadata"]["uid"])
         return await reporter.take(identity, read_reports(json.dumps(body).encode()))
 

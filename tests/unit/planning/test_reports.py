@@ -28,7 +28,7 @@ def read(*reports: Any) -> list[ProgramReport]:
 class TestReading:
     def test_one_report_is_an_object(self) -> None:
         (found,) = read({"metrics": {"loss": 1, "acc": 0.5}, "step": 3, "final": True})
-        assert found == ({"loss": 1.0, "acc": 0.5}, {}, 3, True, False, None)
+        assert found == ({"loss": 1.0, "acc": 0.5}, {}, 3, True, False, "", None)
 
     def test_several_are_an_array(self) -> None:
         assert len(read({"metrics": {"a": 1}}, {"metrics": {"a": 2}})) == 2
@@ -65,6 +65,8 @@ class TestReading:
             (b'{"metrics": {"loss": "0.3"}}', "'loss' must be a number"),
             (b'{"metrics": {"loss": null}}', "'loss' must be a number"),
             (b'{"metrics": {"": 1}}', "name has 1 to 253"),
+            (b'{"metrics": {"\\ud800": 1}}', "name has 1 to 253"),
+            (b'{"metrics": {"a": 1}, "stream": 3}', "stream must be a text"),
             (b'{"metrics": {"a": 1}, "step": -1}', "step must be from 0"),
             (b'{"metrics": {"a": 1}, "step": 1.5}', "step must be a whole number"),
             (b'{"metrics": {"a": 1}, "step": true}', "step must be a whole number"),
@@ -180,7 +182,27 @@ class TestRecord:
         assert stored(status, first, second)["history"] == status["history"]
         status = stored(status, second, report(3, sequence=3))
         assert [point["step"] for point in status["history"]] == [1, 2, 3]
-        assert status["attempts"][-1]["reports"] == 3
+        assert status["attempts"][-1]["reports"] == {"": 3}
+
+    def test_processes_that_follow_each_other_number_their_own(self) -> None:
+        status = stored({}, report(1, stream="a", sequence=1, final=True))
+        again = report(2, stream="b", sequence=1, final=True)
+        status = stored(status, again, again)
+        assert status["metrics"] == {"loss": 2}
+        assert status["attempts"][-1]["reports"] == {"a": 1, "b": 1}
+
+    def test_the_newest_processes_are_told_apart(self) -> None:
+        status: dict[str, Any] = {}
+        for n in range(20):
+            status = stored(status, report(n, stream=f"p{n}", sequence=1))
+        assert list(status["attempts"][-1]["reports"]) == [f"p{n}" for n in range(12, 20)]
+
+    def test_a_result_without_a_step_is_no_point_on_the_way(self) -> None:
+        status = stored({}, report(1, step=5), report(1, final=True))
+        assert [point["step"] for point in status["history"]] == [5]
+        assert status["progress"]["iterations"] == 1
+        status = stored(status, report(0.5, final=True, step=6))
+        assert [point["step"] for point in status["history"]] == [5, 6]
 
     def test_reports_without_numbers_are_counted(self) -> None:
         status = stored(stored({}, report(1), report(2)), report(3))
@@ -196,6 +218,13 @@ class TestRecord:
         again = stored(status, report(70, step=7), attempt=2)
         assert [point["step"] for point in again["history"]] == list(range(8))
         assert again["history"][-1]["metrics"] == {"loss": 70}
+
+    def test_a_mark_that_comes_first_leaves_the_history_of_a_checkpoint(self) -> None:
+        status = stored({}, *(report(step, step=step) for step in range(3)))
+        (mark,) = read({"preempting": True})
+        again = stored(status, mark, report(9, step=3), attempt=2)
+        assert [point["step"] for point in again["history"]] == [0, 1, 2, 3]
+        assert again["progress"]["iterations"] == 4
 
     def test_a_mark_of_preemption_is_on_the_attempt(self) -> None:
         (mark,) = read({"preempting": True})
