@@ -65,6 +65,14 @@ def test_a_result_that_was_reported_counts_though_its_pod_is_evicted_then(kube: 
     assert status["attemptsMade"] == 1
 
 
+def test_a_program_that_only_prints_its_metric_is_understood_by_a_pattern(kube: Kube) -> None:
+    script = "for i in 1 2 4; do echo epoch $i loss=0.$((8 / i)); done"
+    pattern = r"loss=(?P<value>\S+)"
+    kube.apply(sweep("s", ONE, script, metric={"name": "loss"}, logPattern=pattern))
+    state = kube.until("sweep", "s", finished)
+    assert state["status"]["best"]["value"] == 0.2
+
+
 def test_only_the_pod_of_the_current_attempt_may_report(cluster: Kube, kube: Kube) -> None:
     kube.apply(sweep("s", {"x": {"values": [1, 2]}}, FOR_EVER, parallelism=2), stranger())
     for run in ("s-1", "s-2"):

@@ -95,6 +95,8 @@ class ApiServer(Api):
     latency: Callable[[], float] = lambda: 0.0
     """Seconds that each request takes to arrive, and each answer to come back."""
     version: int = 100
+    logs: dict[str, str] = field(default_factory=dict)
+    """What pods have printed, by their names."""
     _uids: Any = field(default_factory=lambda: count(1))
     _news: asyncio.Event | None = None
     _watches: int = 0
@@ -105,6 +107,13 @@ class ApiServer(Api):
     async def get(self, path: str, **params: str) -> dict[str, Any]:
         call = self._call("GET", path, None)
         return await self._answer(call, lambda: self._get(call, params))
+
+    async def text(self, path: str, **params: str) -> str:
+        call = self._call("GET", path, None)
+        answer = await self._answer(
+            call, lambda: {"log": self.logs.get(self._find(call)["metadata"]["name"], "")}
+        )
+        return str(answer["log"])
 
     async def create(self, path: str, body: Json) -> dict[str, Any]:
         call = self._call("POST", path, body)

@@ -100,6 +100,7 @@ CHANGED = {
     "method": "grid",
     "metric": {"name": "loss"},
     "earlyTerminate": {"type": "hyperband", "minIter": 3},
+    "logPattern": "loss=(?P<value>.)",
     "parameters": {"p": {"values": [1, 3]}},
     "seed": 2,
     "command": ["python"],
@@ -109,6 +110,7 @@ CHANGED = {
 ALL_SET = {
     "metric": {"name": "accuracy"},
     "earlyTerminate": {"type": "hyperband", "minIter": 5},
+    "logPattern": "accuracy=(?P<value>.)",
     "parameters": {"p": {"values": [1, 2]}, "q": {"value": None}},
     "seed": 1,
     "command": ["python", "train.py"],

@@ -31,6 +31,8 @@ from sweep_operator.api.sweep import (
     NO_BRACKETS,
     ONE_WAY,
     S_WITH_MAX_ITER,
+    VALUE_GROUP,
+    VALUE_GROUP_NEEDED,
 )
 from sweep_operator.api.template import CONTROLLED_IN_JOB, CONTROLLED_IN_POD, Controlled
 
@@ -254,6 +256,7 @@ IMMUTABLE: Final = (
     "parameters",
     "seed",
     "earlyTerminate",
+    "logPattern",
     "command",
     "mainContainer",
     "template",
@@ -287,6 +290,13 @@ SPEC: Final = (
         field="mainContainer",
     ),
     Rule("!has(self.earlyTerminate) || has(self.metric)", METRIC_NEEDED, field="earlyTerminate"),
+    Rule("!has(self.logPattern) || has(self.metric)", METRIC_NEEDED, field="logPattern"),
+)
+
+LOG_PATTERN: Final = (
+    Rule(f"self.contains('{VALUE_GROUP}')", VALUE_GROUP_NEEDED),
+    # An expression that is none is an error in the rule, whose words the API server adds.
+    Rule("''.matches(self) || !''.matches(self)", "is no RE2 regular expression"),
 )
 
 EARLY_TERMINATE: Final = (
@@ -355,6 +365,7 @@ SWEEP_RULES: Final[Rules] = {
     "": SWEEP,
     "spec": SPEC,
     "spec.state": STATE,
+    "spec.logPattern": LOG_PATTERN,
     "spec.earlyTerminate": EARLY_TERMINATE,
     "spec.pendingTimeout": _at_least(MIN_PENDING_TIMEOUT),
     "spec.finishedJobTTL": _at_least(MIN_FINISHED_JOB_TTL),

@@ -4,8 +4,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
+import re2
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from sweep_operator.api.duration import Duration
@@ -36,6 +37,9 @@ MAX_CANCEL_GRACE_PERIOD: Final = 3600
 MAX_ITERATIONS: Final = 1_000_000_000
 
 METRIC_NEEDED: Final = "needs metric: write the one by which runs are compared"
+VALUE_GROUP: Final = "(?P<value>"
+VALUE_GROUP_NEEDED: Final = "needs a group for the number: write (?P<value>...) where it stands"
+MAX_LOG_PATTERN: Final = 1024
 ONE_WAY: Final = "write minIter, or maxIter and s, and not both"
 S_WITH_MAX_ITER: Final = "maxIter and s go together: write both"
 NO_BRACKETS: Final = "maxIter must be at least eta: there is no bracket before it"
@@ -252,6 +256,18 @@ class SweepSpec(Model):
             "metric: {name: accuracy, goal: maximize}. Without it there is no best run."
         ),
     ] = None
+    log_pattern: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=MAX_LOG_PATTERN,
+            description="For programs that only print their metrics: an RE2 regular expression "
+            "that finds them in the last lines of the main container's log, such as "
+            r"'loss=(?P<value>\S+)' or, for several, '(?P<name>\w+)=(?P<value>\S+)'. Read once the "
+            "program has ended, where it hasn't reported the metric itself. Needs the rights of "
+            "manifests/read-logs.yaml.",
+        ),
+    ] = None
     parameters: Annotated[
         dict[ParameterName, Parameter],
         Field(
@@ -375,6 +391,22 @@ class SweepSpec(Model):
     def _early_termination_has_a_metric(self) -> Self:
         if self.early_terminate is not None and self.metric is None:
             raise wrong("earlyTerminate", METRIC_NEEDED)
+        return self
+
+    @model_validator(mode="after")
+    def _log_pattern_finds_values(self) -> Self:
+        if self.log_pattern is None:
+            return self
+        if VALUE_GROUP not in self.log_pattern:
+            raise wrong("logPattern", VALUE_GROUP_NEEDED)
+        if self.metric is None:
+            raise wrong("logPattern", METRIC_NEEDED)
+        try:
+            log_pattern(self.log_pattern)
+        except re2.error as error:
+            why = error.args[0]
+            words = why.decode(errors="replace") if isinstance(why, bytes) else why
+            raise wrong("logPattern", f"is no RE2 regular expression: {words}") from error
         return self
 
     @model_validator(mode="after")
@@ -505,6 +537,17 @@ class Sweep(ObservedModel):
                 "and -, first and last a letter or digit: the names of runs and Jobs are made of it"
             )
         return self
+
+
+def log_pattern(pattern: str) -> Any:
+    """Compile a pattern for logs. re2.error where it is none.
+
+    RE2 takes time in proportion to what it reads, whatever the pattern: people's patterns run in
+    the operator.
+    """
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(pattern, options)
 
 
 def walk(parameters: Mapping[str, Parameter], prefix: str = "") -> Iterator[tuple[str, Parameter]]:

@@ -78,6 +78,11 @@ class Api:
         """Read one object, or a list."""
         return await self._request("GET", path, params=params)
 
+    async def text(self, path: str, **params: str) -> str:
+        """Read what isn't JSON: a log."""
+        answer = await self._answer("GET", path, params=params)
+        return answer.decode(errors="replace")
+
     async def create(self, path: str, body: Json) -> dict[str, Any]:
         """Create an object in the collection at `path`."""
         return await self._request("POST", path, body)
@@ -137,6 +142,18 @@ class Api:
         params: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
+        answer = await self._answer(method, path, body, params=params, content_type=content_type)
+        return _parsed(answer)
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        body: Json | Sequence[Json] | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
         headers = await self._authorization()
         data = None
         if body is not None:
@@ -152,7 +169,7 @@ class Api:
             raise ApiError(0, "NoAnswer", _words(error)) from error
         if response.status >= 400:
             raise _error(response.status, answer)
-        return _parsed(answer)
+        return answer
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -13,6 +13,7 @@ from sweep_operator.effects.cache import Cache, Owner, Sink, key_of_owner
 from sweep_operator.effects.observe import sweep_uid
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts
+from sweep_operator.planning.logs import LINES, MAX_BYTES
 from sweep_operator.planning.sweep import Intent
 
 OUT_OF_REACH = frozenset({"node.kubernetes.io/unreachable", "node.kubernetes.io/out-of-service"})
@@ -133,6 +134,15 @@ class Children:
         except ApiError as error:
             if error.code not in (404, 409):  # it went, or another has its name
                 raise
+
+    async def read_log(self, intent: Intent, pod: PodFacts) -> str:
+        """The end of what a pod's program has printed."""
+        return await self._api.text(
+            f"{paths.pods(intent.namespace, pod.name)}/log",
+            container=intent.main_container["name"],
+            tailLines=str(LINES),
+            limitBytes=str(MAX_BYTES),
+        )
 
     async def why_no_pod(self, intent: Intent, job: JobFacts) -> str:
         """What the Job controller last said of a pod that it couldn't create; empty for nothing."""

@@ -153,6 +153,7 @@ def outcome_status(
     after: Aftermath,
     metric: str | None,
     now: str,
+    log: Report | None = None,
 ) -> dict[str, Any]:
     """The status of a run whose attempt has ended: outcome, metrics, and the attempt's own line.
 
@@ -164,10 +165,11 @@ def outcome_status(
         after: what that means for the run.
         metric: name of the sweep's metric, if it has one.
         now: RFC 3339 time, for an attempt of which nothing tells when it ended.
+        log: what was found in its log, where that was read.
     """
     finished = pod.finished if pod and pod.finished else job.end.time if job and job.end else None
     ended = timestamp(finished) if finished else now
-    report = _report(status, pod, verdict)
+    report = _report(status, pod, verdict, log)
     message, reason = after.message, after.reason
     if verdict.outcome is RunPhase.FINISHED:
         message = f"{message} {report.problem}".strip()
@@ -200,7 +202,7 @@ def outcome_status(
     return changed
 
 
-def _report(status: Json, pod: PodFacts | None, verdict: Verdict) -> Report:
+def _report(status: Json, pod: PodFacts | None, verdict: Verdict, log: Report | None) -> Report:
     """What the attempt reported at its end, or what is on record of it where it said nothing then.
 
     An attempt that is run again has reported nothing: the next one will.
@@ -208,10 +210,17 @@ def _report(status: Json, pod: PodFacts | None, verdict: Verdict) -> Report:
     if verdict.outcome not in (RunPhase.FINISHED, RunPhase.FAILED):
         return Report({}, {}, "")
     report = parse_report(pod.termination_message if pod else "")
-    if report.metrics or report.non_finite:
+    if not report.metrics and not report.non_finite:
+        report = report._replace(
+            metrics=dict(status.get("metrics") or {}),
+            non_finite=dict(status.get("nonFinite") or {}),
+        )
+    if log is None:
         return report
-    return report._replace(
-        metrics=dict(status.get("metrics") or {}), non_finite=dict(status.get("nonFinite") or {})
+    return Report(
+        log.metrics | report.metrics,
+        log.non_finite | report.non_finite,
+        f"{report.problem} {log.problem}".strip(),
     )
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sweep_operator.api.run import RunPhase
 from sweep_operator.api.sweep import SweepState
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.children import Children
 from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.ledger import Ledger
+from sweep_operator.planning.logs import read_log
+from sweep_operator.planning.metrics import Report, parse_report
 from sweep_operator.planning.record import note_status, outcome_status
 from sweep_operator.planning.regime import gone
 from sweep_operator.planning.requeue import aftermath
@@ -93,8 +96,30 @@ class Ender:
         metric = intent.spec.metric.name if intent.spec.metric else None
         now = timestamp(self._clock())
         after = aftermath(found, run, intent.regime(ledger))
-        status = outcome_status(stored, job, pod, found, after, metric, now)
+        log = await self._read_log(intent, run, pod, found)
+        status = outcome_status(stored, job, pod, found, after, metric, now, log)
         await self._children.write_run(intent, run, status)
+
+    async def _read_log(
+        self, intent: Intent, run: RunFacts, pod: PodFacts | None, found: Verdict
+    ) -> Report | None:
+        """What the log says of the sweep's metric, where nothing else does."""
+        pattern, metric = intent.spec.log_pattern, intent.spec.metric
+        if pattern is None or metric is None or found.outcome is not RunPhase.FINISHED:
+            return None
+        if run.reported or pod is None:
+            return None
+        told = parse_report(pod.termination_message)
+        if metric.name in told.metrics or metric.name in told.non_finite:
+            return None
+        try:
+            text = await self._children.read_log(intent, pod)
+        except ApiError as error:
+            if error.code not in (400, 403, 404):  # no container any more, no right, no pod
+                raise
+            hint = " Apply manifests/read-logs.yaml." if error.code == 403 else ""
+            return Report({}, {}, f"The log could not be read: {error.message}.{hint}")
+        return read_log(text, pattern, metric.name)
 
 
 async def stored_status(
