@@ -65,6 +65,7 @@ lock: venv ## Lock the requirements (UPGRADE=--upgrade for newer ones)
 	$(COMPILE) pyproject.toml --group pyproject.toml:dev --output-file requirements/dev.txt
 	$(COMPILE) requirements/bootstrap.in --output-file requirements/bootstrap.txt
 	$(COMPILE) examples/digits/requirements.in --output-file examples/digits/requirements.txt
+	$(COMPILE) examples/wandb/requirements.in --output-file examples/wandb/requirements.txt
 
 .PHONY: crds
 crds: venv ## Generate crds/ from the models

@@ -22,6 +22,8 @@ class Image:
     sources: Mapping[str, str]
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    optional: bool = False
+    """Built only where it is named: the demo and the core tests do without it."""
 
     @property
     def name(self) -> str:
@@ -51,6 +53,13 @@ IMAGES: Mapping[str, Image] = {
         command=("python3", "/app/train.py"),
         # One thread a run: the sweep is what runs in parallel.
         environment={"OMP_NUM_THREADS": "1"},
+    ),
+    "wandb": Image(
+        repository="localhost/sweep-wandb",
+        lock="examples/wandb/requirements.txt",
+        sources={"examples/wandb/train.py": "app/train.py"},
+        command=("python3", "/app/train.py"),
+        optional=True,
     ),
 }
 
