@@ -213,6 +213,10 @@ def _current_attempt(
         return _ended(run, job, job.end, pod, regime, now)
     if job.deleting:
         return None  # its pods get their grace period; the DELETED event brings us back
+    if pod is not None and pod.terminal:
+        if not job.suspended:
+            return None  # the Job's end follows, or its next pod after a suspension
+        pod = None
     stopping = run.stop_reason == StopReason.EARLY_TERMINATED
     if pod is not None and pod.started is not None:
         marked = pod.preempting and not run.preempting
@@ -222,9 +226,9 @@ def _current_attempt(
             return RecordStarted(job, pod)
         if behind is not None and not stopping and may_terminate_early(regime):
             return RecordStopping(job, StopReason.EARLY_TERMINATED, in_words(behind))
-        if stopping and pod.told is None and not pod.terminal:
+        if stopping and pod.told is None:
             return TellToGo(job)
-    if pod is not None and pod.gone_by is not None and not pod.terminal and not cancelled:
+    if pod is not None and pod.gone_by is not None and not cancelled:
         due = pod.gone_by + regime.unreachable_after
         return ReleasePod(pod) if now >= due else Wait(due)
     if pod is not None and pod.started is not None:

@@ -88,6 +88,18 @@ class TestStarting:
             assert found.reason == "Suspended"
         assert step(run(reason="Suspended"), job(suspended=True), now=NOW + 60) is None
 
+    def test_a_run_suspended_on_its_way_is_pending_until_its_next_pod_runs(self) -> None:
+        """Kueue suspends a Job, which ends its pod, and lets it go on later."""
+        last = ended_pod(143, told=NOW)
+        found = step(running(), job(suspended=True), pod=last)
+        assert isinstance(found, RecordTrouble)
+        assert found.reason == "Suspended"
+        pending = running()._replace(phase=RunPhase.PENDING, reason="Suspended")
+        assert step(pending, job(suspended=True), pod=last) is None
+        assert step(pending, job(), pod=last) is None, "of the old pod nothing is news"
+        following = pod(uid="next", started=NOW + 9)
+        assert step(pending, job(), pod=following) == RecordStarted(job(), following)
+
     def test_time_in_a_queue_does_not_count_as_pending(self) -> None:
         regime = Regime(SweepState.RUNNING, pending_timeout=10)
         late = NOW + 3600
