@@ -10,6 +10,9 @@ from local_cluster.images import PAUSE_IMAGE
 from local_cluster.layout import ClusterLayout, MachineLayout
 from local_cluster.machine_init import MACHINE
 
+KUBELET_SETTINGS = "kubelet.json"
+"""The kubelet's configuration, in a node's etc folder."""
+
 _ETC = MACHINE / "etc"
 _CNI_PLUGINS = "/usr/lib/cni"  # where Debian's containernetworking-plugins puts them
 
@@ -33,10 +36,10 @@ def containerd() -> list[str]:
     return ["containerd", f"--config={_ETC}/containerd.toml"]
 
 
-def kubelet(node: MachineLayout) -> list[str]:
+def kubelet(node: MachineLayout, settings: str = KUBELET_SETTINGS) -> list[str]:
     return [
         "kubelet",
-        f"--config={_ETC}/kubelet.json",
+        f"--config={_ETC}/{settings}",
         f"--kubeconfig={_ETC}/kubelet.kubeconfig",
         f"--node-ip={node.address}",
     ]
@@ -100,7 +103,7 @@ def _write_kubelet(etc: Path, cluster: ClusterLayout, node: MachineLayout) -> No
         "tlsCertFile": f"{_ETC}/kubelet.crt",
         "tlsPrivateKeyFile": f"{_ETC}/kubelet.key",
     }
-    (etc / "kubelet.json").write_text(json.dumps(configuration, indent=2))
+    (etc / KUBELET_SETTINGS).write_text(json.dumps(configuration, indent=2))
 
 
 def _write_kube_proxy(etc: Path, cluster: ClusterLayout, node: MachineLayout) -> None:

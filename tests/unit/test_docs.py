@@ -131,3 +131,11 @@ def test_mistakes_are_refused_as_shown(written: str, said: str) -> None:
         space({"x": yaml.safe_load(code(written)[0])})
     error = caught.value
     assert said in (str(error) if isinstance(error, SpaceError) else problems(error)[0])
+
+
+def test_each_way_off_a_node_is_linked_to_a_test_that_is_there() -> None:
+    page = REPOSITORY / "docs/preemption.md"
+    links = re.findall(r"\[(test_\w+)\]\(([^)]+)\)", page.read_text())
+    assert len(links) >= 18
+    for name, file in links:
+        assert f"def {name}(" in (page.parent / file).read_text(), name
