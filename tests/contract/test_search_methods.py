@@ -3,8 +3,9 @@
 import itertools
 import json
 import math
+import pickle
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -47,8 +48,10 @@ def space_of(parameters: Mapping[str, Any]) -> Space:
 PARAMETERS = {"countable": COUNTABLE, "continuous": {**COUNTABLE, **CONTINUOUS}}
 SPACES = {kind: space_of(parameters) for kind, parameters in PARAMETERS.items()}
 
-BY_NUMBER_ALONE = {"grid", "random"}
-"""Methods that don't learn."""
+LEARNERS = ["bayes", "tpe"]
+"""Methods to which it matters what is known."""
+
+WITHOUT_REPETITION = ["grid", *LEARNERS]
 
 CASES = [
     pytest.param(method, space, id=f"{name}-{kind}")
@@ -58,6 +61,9 @@ CASES = [
 ]
 
 each_method = pytest.mark.parametrize(("method", "space"), CASES)
+each_learner = pytest.mark.parametrize("name", LEARNERS)
+
+Loss = Callable[[Mapping[str, Any]], float | None]
 
 
 def suggest(method: SearchMethod, space: Space, number: int, seed: int = 1) -> dict[str, Any]:
@@ -68,6 +74,60 @@ def suggest(method: SearchMethod, space: Space, number: int, seed: int = 1) -> d
 
 def key(parameters: object) -> str:
     return json.dumps(parameters, sort_keys=True)
+
+
+def bowl(parameters: Mapping[str, Any]) -> float:
+    """An easy loss over both spaces: 0 for batch 32, 3 layers, dropout 0.2, momentum 0.9."""
+    return (
+        abs(parameters["batch"] - 32) / 32
+        + abs(parameters["layers"] - 3)
+        + abs(parameters["model"]["dropout"] - 0.2)
+        + (parameters.get("momentum", 0.9) - 0.9) ** 2
+    )
+
+
+def searched(
+    method: SearchMethod, space: Space, runs: int, loss: Loss = bowl, parallel: int = 1
+) -> list[dict[str, Any]]:
+    """What a sweep tries, `parallel` runs at a time, the longest under way ending first."""
+    tried: list[dict[str, Any]] = []
+    while len(tried) < runs:
+        ended = max(0, len(tried) - parallel + 1)
+        known = [Observation(n, each, loss(each)) for n, each in enumerate(tried[:ended], start=1)]
+        waiting = [Pending(n, each) for n, each in enumerate(tried[ended:], start=ended + 1)]
+        found = method.suggest(space, 1, len(tried) + 1, known, waiting)
+        if found is None:
+            break
+        tried.append(dict(found))
+    return tried
+
+
+def drawn(space: Space, count: int, loss: Loss = bowl) -> list[Observation]:
+    """Runs at random points, from number 1."""
+    points = [suggest(METHODS["random"], space, number) for number in range(1, count + 1)]
+    return [Observation(number, each, loss(each)) for number, each in enumerate(points, start=1)]
+
+
+def assert_of_the_space(found: Mapping[str, Any]) -> None:
+    """Bounds, types, steps and nesting of COUNTABLE and CONTINUOUS."""
+    assert set(found) in (set(COUNTABLE), set(COUNTABLE) | set(CONTINUOUS))
+    assert set(found["model"]) == {"dropout", "width", "blocks"}
+    assert found["epochs"] == 3
+    assert found["batch"] in (16, 32, 64)
+    assert any(found["augment"] is value for value in (True, False, None))
+    assert type(found["layers"]) is int
+    assert 2 <= found["layers"] <= 4
+    assert found["model"]["dropout"] in (0.1, 0.2, 0.3)
+    assert found["model"]["width"] in (10, 20, 30)
+    assert type(found["model"]["width"]) is int
+    assert found["model"]["blocks"] in ([1, 2], {"kind": "res"})
+    if "lr" in found:
+        assert 1e-5 <= found["lr"] <= 0.1
+        assert 0.5 <= found["momentum"] <= 0.99
+        assert 0 <= found["mix"] <= 1
+        assert math.isfinite(found["noise"])
+        assert found["steps"] in range(10, 1001, 10)
+        assert found["head"]["kind"] in ("a", "b")
 
 
 @each_method
@@ -91,15 +151,6 @@ def test_neither_a_restart_nor_the_order_of_keys_changes_anything(
 
 
 @each_method
-def test_every_parameter_is_there_under_its_nested_name(method: SearchMethod, space: Space) -> None:
-    for number in range(1, 21):
-        found = suggest(method, space, number)
-
-        assert set(found) == {dimension.path[0] for dimension in space.dimensions}
-        assert set(found["model"]) == {"dropout", "width", "blocks"}
-
-
-@each_method
 def test_parameters_are_plain_json(method: SearchMethod, space: Space) -> None:
     for number in range(1, 101):
         found = suggest(method, space, number)
@@ -108,26 +159,18 @@ def test_parameters_are_plain_json(method: SearchMethod, space: Space) -> None:
 
 
 @each_method
-def test_bounds_types_and_steps_are_kept(method: SearchMethod, space: Space) -> None:
+def test_bounds_types_steps_and_nesting_are_kept(method: SearchMethod, space: Space) -> None:
     for number in range(1, 301):
-        found = suggest(method, space, number)
+        assert_of_the_space(suggest(method, space, number))
 
-        assert found["epochs"] == 3
-        assert found["batch"] in (16, 32, 64)
-        assert found["augment"] in (True, False, None)
-        assert type(found["layers"]) is int
-        assert 2 <= found["layers"] <= 4
-        assert found["model"]["dropout"] in (0.1, 0.2, 0.3)
-        assert found["model"]["width"] in (10, 20, 30)
-        assert type(found["model"]["width"]) is int
-        assert found["model"]["blocks"] in ([1, 2], {"kind": "res"})
-        if "lr" in found:
-            assert 1e-5 <= found["lr"] <= 0.1
-            assert 0.5 <= found["momentum"] <= 0.99
-            assert 0 <= found["mix"] <= 1
-            assert math.isfinite(found["noise"])
-            assert found["steps"] in range(10, 1001, 10)
-            assert found["head"]["kind"] in ("a", "b")
+
+@each_method
+def test_bounds_types_steps_and_nesting_are_kept_by_what_was_learnt(
+    method: SearchMethod, space: Space
+) -> None:
+    for found in searched(method, space, 25, parallel=4):
+        assert_of_the_space(found)
+        assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 @each_method
@@ -140,12 +183,13 @@ def test_every_value_of_every_parameter_is_tried(method: SearchMethod, space: Sp
         assert len({key(found["model"][name]) for found in tried}) == count
 
 
-@pytest.mark.parametrize("name", sorted(BY_NUMBER_ALONE))
+@pytest.mark.parametrize("name", sorted(set(METHODS) - set(LEARNERS)))
 def test_a_method_that_needs_only_the_number_ignores_what_is_known(name: str) -> None:
     method, space = METHODS[name], SPACES["countable"]
     known = (Observation(1, suggest(method, space, 1), 0.5), Observation(2, {}, None, failed=True))
     pending = (Pending(3, suggest(method, space, 3)),)
 
+    assert not method.learns
     assert method.suggest(space, 1, 4, known, pending) == suggest(method, space, 4)
 
 
@@ -157,13 +201,216 @@ def test_runs_are_numbered_from_one(method: SearchMethod, space: Space, number: 
 
 
 @each_method
-def test_a_method_ends_exactly_after_its_size(method: SearchMethod, space: Space) -> None:
-    size = method.size(space)
-    if size is None:
+def test_a_method_without_a_size_never_ends(method: SearchMethod, space: Space) -> None:
+    if method.size(space) is None:
         assert method.suggest(space, 1, 10**9, (), ()) is not None
-    else:
-        assert method.suggest(space, 1, size, (), ()) is not None
-        assert method.suggest(space, 1, size + 1, (), ()) is None
+
+
+@each_method
+def test_a_worker_process_suggests_the_same(method: SearchMethod, space: Space) -> None:
+    known, waiting = drawn(space, 20), [Pending(21, suggest(method, space, 21))]
+    question = pickle.loads(pickle.dumps((space, 1, 22, known, waiting)))
+
+    assert method.suggest(*question) == method.suggest(space, 1, 22, known, waiting)
+
+
+@pytest.mark.parametrize("name", WITHOUT_REPETITION)
+@pytest.mark.parametrize("parallel", [1, 5])
+def test_a_finite_space_is_gone_through_without_repetition(name: str, parallel: int) -> None:
+    space = space_of(
+        {
+            "batch": {"values": [16, 32, 64]},
+            "layers": {"distribution": "int_uniform", "min": 2, "max": 4},
+            "model": {"parameters": {"dropout": {"values": [0.1, 0.2]}, "epochs": {"value": 3}}},
+        }
+    )
+    assert METHODS[name].size(space) == 18
+
+    tried = searched(METHODS[name], space, 30, parallel=parallel)
+
+    assert len(tried) == 18
+    assert len({key(each) for each in tried}) == 18
+
+
+@pytest.mark.parametrize("name", [*WITHOUT_REPETITION, "random", "sobol"])
+def test_what_never_changes_is_one_point(name: str) -> None:
+    space = space_of({"epochs": {"value": 3}, "seed": {"values": [7]}})
+
+    tried = searched(METHODS[name], space, 3, loss=lambda _: 1.0)
+
+    assert tried == [{"epochs": 3, "seed": 7}] * (1 if name in WITHOUT_REPETITION else 3)
+
+
+@each_learner
+def test_points_under_way_count_as_tried(name: str) -> None:
+    space = space_of({"a": {"values": ["x", "y", "z"]}})
+    waiting = [Pending(1, {"a": "x"}), Pending(2, {"a": "y"})]
+
+    assert METHODS[name].suggest(space, 1, 3, (), waiting) == {"a": "z"}
+    assert METHODS[name].suggest(space, 1, 4, (), [*waiting, Pending(3, {"a": "z"})]) is None
+
+
+@each_learner
+def test_numbers_are_the_same_value_however_an_api_server_writes_them(name: str) -> None:
+    space = space_of({"a": {"values": [1.0, 2.0]}, "b": {"values": [True, None]}})
+    known = [
+        Observation(1, {"a": 1, "b": True}, 0.1),
+        Observation(2, {"a": 1}, 0.2),
+        Observation(3, {"a": 2.0, "b": None}, 0.3),
+    ]
+
+    assert METHODS[name].suggest(space, 1, 4, known, ()) == {"a": 2.0, "b": True}
+
+
+@each_learner
+@pytest.mark.parametrize("kind", SPACES)
+def test_a_run_under_way_is_not_tried_again(name: str, kind: str) -> None:
+    known = drawn(SPACES[kind], 30)
+    waiting: list[Pending] = []
+    for number in range(31, 41):
+        found = METHODS[name].suggest(SPACES[kind], 1, number, known, waiting)
+        assert found is not None
+        waiting.append(Pending(number, found))
+
+    assert len({key(run.parameters) for run in waiting}) == 10
+
+
+@each_learner
+@pytest.mark.parametrize("kind", SPACES)
+def test_the_order_in_which_runs_are_told_changes_nothing(name: str, kind: str) -> None:
+    known = drawn(SPACES[kind], 30)
+    waiting = [Pending(n, suggest(METHODS["random"], SPACES[kind], n)) for n in (31, 32, 33)]
+
+    found = METHODS[name].suggest(SPACES[kind], 1, 34, known, waiting)
+
+    assert found == METHODS[name].suggest(SPACES[kind], 1, 34, known[::-1], waiting[::-1])
+    assert found == type(METHODS[name])().suggest(SPACES[kind], 1, 34, known, waiting)
+
+
+@each_learner
+def test_a_search_learns(name: str) -> None:
+    space = SPACES["continuous"]
+
+    tried = searched(METHODS[name], space, 40, parallel=4)
+
+    by_chance = sorted(bowl(each.parameters) for each in drawn(space, 40))
+    assert sorted(map(bowl, tried))[10] < by_chance[5]
+
+
+def sometimes_failing(parameters: Mapping[str, Any]) -> float | None:
+    return None if parameters["batch"] == 64 else bowl(parameters)
+
+
+def exploding(parameters: Mapping[str, Any]) -> float:
+    return 1e308 if parameters["batch"] == 64 else bowl(parameters)
+
+
+LOSSES: Sequence[Any] = [
+    pytest.param(lambda _: None, id="all-failed"),
+    pytest.param(lambda _: 0.5, id="constant"),
+    pytest.param(lambda _: 0.0, id="zero"),
+    pytest.param(sometimes_failing, id="some-failed"),
+    pytest.param(exploding, id="exploding"),
+    pytest.param(lambda parameters: -exploding(parameters), id="exploding-downwards"),
+    pytest.param(lambda parameters: 1e12 + bowl(parameters), id="far-from-zero"),
+    pytest.param(lambda parameters: 1e-300 * bowl(parameters), id="tiny"),
+    pytest.param(lambda parameters: math.nan, id="not-a-number"),
+    pytest.param(lambda parameters: math.inf * (bowl(parameters) - 1), id="infinite"),
+]
+
+
+@each_learner
+@pytest.mark.parametrize("kind", SPACES)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.filterwarnings("error")
+def test_whatever_runs_report_there_is_a_next_one(name: str, kind: str, loss: Loss) -> None:
+    for number in (2, 12, 30):
+        known = drawn(SPACES[kind], number, loss)
+        found = METHODS[name].suggest(SPACES[kind], 1, number + 1, known, ())
+        assert found is not None
+        assert_of_the_space(found)
+
+
+@each_learner
+def test_runs_of_another_space_teach_nothing(name: str) -> None:
+    space = SPACES["countable"]
+    known = drawn(space, 20)
+    strange = [
+        Observation(21, {}, -100),
+        Observation(22, {**known[0].parameters, "batch": 48}, -100),
+        Observation(23, {**known[0].parameters, "model": 7}, -100),
+    ]
+
+    found = METHODS[name].suggest(space, 1, 24, known, ())
+
+    assert found == METHODS[name].suggest(space, 1, 24, known + strange, ())
+
+
+@each_learner
+@pytest.mark.parametrize("kind", SPACES)
+def test_a_long_sweep_is_answered_too(name: str, kind: str) -> None:
+    known = drawn(SPACES["continuous"], 5_000)
+    if kind == "countable":
+        known = [
+            Observation(run.number, {each: run.parameters[each] for each in COUNTABLE}, run.value)
+            for run in known[:480]
+        ]
+
+    found = METHODS[name].suggest(SPACES[kind], 1, 5_001, known, ())
+
+    assert found is not None
+    assert_of_the_space(found)
+
+
+@pytest.mark.parametrize("name", [*LEARNERS, "sobol", "random"])
+def test_a_hundred_parameters_are_not_too_many(name: str) -> None:
+    space = space_of({f"p{n}": {"distribution": "uniform", "min": 0, "max": 1} for n in range(100)})
+    known = drawn(space, 40, loss=lambda each: sum(each.values()))
+
+    found = METHODS[name].suggest(space, 1, 41, known, ())
+
+    assert found is not None
+    assert len(found) == 100
+    assert all(0 <= value <= 1 for value in found.values())
+
+
+@each_learner
+def test_a_value_of_probability_zero_is_never_tried(name: str) -> None:
+    space = space_of({"a": {"values": ["x", "y", "z"], "probabilities": [0.5, 0, 0.5]}})
+
+    assert METHODS[name].size(space) == 2
+    tried = searched(METHODS[name], space, 5, loss=lambda each: float(each["a"] == "y"))
+    assert sorted(each["a"] for each in tried) == ["x", "z"]
+
+
+@each_learner
+def test_a_finite_space_too_large_to_list_is_no_burden(name: str) -> None:
+    space = space_of(
+        {
+            "a": {"distribution": "int_uniform", "min": 0, "max": 10**9},
+            "b": {"distribution": "q_uniform", "min": 0, "max": 10**6, "q": 0.5},
+        }
+    )
+
+    tried = searched(METHODS[name], space, 20, loss=lambda each: each["a"] / 10**9, parallel=3)
+
+    assert METHODS[name].size(space) == (10**9 + 1) * (2 * 10**6 + 1)
+    assert len({key(each) for each in tried}) == 20
+
+
+def test_sobol_fills_every_slice_of_every_parameter_once() -> None:
+    space = space_of({f"p{n}": {"distribution": "uniform", "min": 0, "max": 64} for n in range(9)})
+    for seed in range(5):
+        points = [suggest(METHODS["sobol"], space, number, seed) for number in range(1, 65)]
+
+        for name in points[0]:
+            assert sorted(int(point[name]) for point in points) == list(range(64))
+
+
+def test_sobol_with_another_seed_is_another_search() -> None:
+    method, space = METHODS["sobol"], SPACES["continuous"]
+
+    assert suggest(method, space, 1, seed=1) != suggest(method, space, 1, seed=2)
 
 
 def test_a_grid_tries_every_point_once_keys_sorted_the_last_fastest() -> None:

@@ -367,7 +367,8 @@ def test_a_suspended_run_is_pending_until_others_let_it_go_and_keeps_what_its_te
     trial.let_go_on(1)
     run = trial.until("Finished")
     assert trial.phases == ["Pending", "Running", "Pending", "Running", "Finished"]
-    assert run["status"]["attemptsMade"] == 1
+    (attempt,) = run["status"]["attempts"]
+    assert attempt["podUID"] != pod["metadata"]["uid"], "the same attempt, in another pod"
     assert not run["status"].get("preemptions")
     trial.same_parameters(run)
     trial.sweep_finishes()

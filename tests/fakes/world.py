@@ -11,6 +11,7 @@ from sweep_operator.api.names import LABEL_SWEEP_UID
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.cache import Cache, key_of
 from sweep_operator.effects.recorder import Recorder
+from sweep_operator.effects.suggester import Suggester
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.story import Happening
 from sweep_operator.planning.times import timestamp
@@ -80,8 +81,12 @@ class World:
     """A server with one Sweep, an operator that can be restarted, and nodes that run its Jobs."""
 
     def __init__(
-        self, manifest: dict[str, Any] | None = None, program: Program = loss_is_number
+        self,
+        manifest: dict[str, Any] | None = None,
+        program: Program = loss_is_number,
+        suggester: Suggester | None = None,
     ) -> None:
+        self.suggester = suggester
         self.clock = Clock()
         self.server = ApiServer(clock=self.clock)
         self.server.on_create = self._watch_parallelism
@@ -105,6 +110,7 @@ class World:
             self.teller,
             may_create=lambda: self.leads,
             clock=self.clock,
+            suggester=self.suggester,
         )
         self.relist()
 

@@ -24,7 +24,9 @@ from sweep_operator.api.parameters import (
     Distribution,
 )
 from sweep_operator.api.sweep import (
+    LEARNING,
     METRIC_NEEDED,
+    METRIC_TO_LEARN,
     MIN_FINISHED_JOB_TTL,
     MIN_PENDING_TIMEOUT,
     MIN_UNREACHABLE_AFTER,
@@ -290,6 +292,12 @@ SPEC: Final = (
         field="mainContainer",
     ),
     Rule("!has(self.earlyTerminate) || has(self.metric)", METRIC_NEEDED, field="earlyTerminate"),
+    Rule(
+        f"!(self.method in {[method.value for method in LEARNING]}) || has(self.metric)",
+        f"this method {METRIC_TO_LEARN}",
+        expression=f"self.method + ' {METRIC_TO_LEARN}'",
+        field="method",
+    ),
     Rule("!has(self.logPattern) || has(self.metric)", METRIC_NEEDED, field="logPattern"),
 )
 

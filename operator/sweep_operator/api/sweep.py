@@ -36,6 +36,7 @@ MAX_CANCEL_GRACE_PERIOD: Final = 3600
 
 MAX_ITERATIONS: Final = 1_000_000_000
 
+METRIC_TO_LEARN: Final = "needs metric: write the one that it is to learn from"
 METRIC_NEEDED: Final = "needs metric: write the one by which runs are compared"
 VALUE_GROUP: Final = "(?P<value>"
 VALUE_GROUP_NEEDED: Final = "needs a group for the number: write (?P<value>...) where it stands"
@@ -81,6 +82,13 @@ class Method(StrEnum):
 
     GRID = "grid"
     RANDOM = "random"
+    SOBOL = "sobol"
+    BAYES = "bayes"
+    TPE = "tpe"
+
+
+LEARNING: Final = (Method.BAYES, Method.TPE)
+"""Methods that need a metric."""
 
 
 class Goal(StrEnum):
@@ -245,8 +253,10 @@ class SweepSpec(Model):
         Method,
         Field(
             description="How parameters are chosen. grid: every combination once, the last name in "
-            "alphabetical order changing fastest. random: drawn independently for each run, until "
-            "runCap."
+            "alphabetical order changing fastest. random: drawn independently for each run. sobol: "
+            "spread evenly. bayes: where a Gaussian process expects most, from the runs so far. "
+            "tpe: where good runs were and bad ones weren't; for many parameters or categories. "
+            "All but grid go on until runCap."
         ),
     ]
     metric: Annotated[
@@ -391,6 +401,12 @@ class SweepSpec(Model):
     def _early_termination_has_a_metric(self) -> Self:
         if self.early_terminate is not None and self.metric is None:
             raise wrong("earlyTerminate", METRIC_NEEDED)
+        return self
+
+    @model_validator(mode="after")
+    def _what_learns_has_a_metric(self) -> Self:
+        if self.method in LEARNING and self.metric is None:
+            raise wrong("method", f"{self.method.value} {METRIC_TO_LEARN}")
         return self
 
     @model_validator(mode="after")

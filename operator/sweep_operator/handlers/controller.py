@@ -17,6 +17,7 @@ from sweep_operator.effects.children import Children
 from sweep_operator.effects.leadership import Leadership
 from sweep_operator.effects.recorder import Recorder
 from sweep_operator.effects.reflector import Reflector
+from sweep_operator.effects.suggester import Suggester
 from sweep_operator.effects.tokens import Tokens
 from sweep_operator.effects.workqueue import WorkQueue
 from sweep_operator.planning.times import micro_timestamp
@@ -53,6 +54,7 @@ class Controller:
         self.identity = identity
         self.queue = WorkQueue()
         self.cache = Cache(on_change=self.queue.add)
+        self._suggester = Suggester()
         self._recorder = Recorder(api, identity.name, now=_wall)
         self.leadership = Leadership(
             lease_api,
@@ -70,6 +72,7 @@ class Controller:
             may_create=lambda: self.leadership.holds,
             clock=time.time,
             report_url=report_url,
+            suggester=self._suggester,
         )
         self.reporter = Reporter(Children(api, self.cache), self.cache)
         self.tokens = Tokens(api, time.monotonic)
@@ -123,6 +126,7 @@ class Controller:
                     group.create_task(self._work(), name=f"worker {index}")
         finally:
             self._leads = False
+            self._suggester.close()
             await asyncio.shield(self.leadership.release())
 
     async def _work(self) -> None:

@@ -14,7 +14,9 @@ from sweep_operator.api.run import RunPhase
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.cache import Cache, key_of_owner
 from sweep_operator.effects.children import Children, InTheWayError
+from sweep_operator.effects.suggester import Question, Suggester, SuggestionError
 from sweep_operator.planning.environment import ParametersTooLargeError
+from sweep_operator.planning.experience import experience
 from sweep_operator.planning.job import build_job
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.macros import MacroError
@@ -22,6 +24,7 @@ from sweep_operator.planning.quota import Start, quota
 from sweep_operator.planning.record import new_record, trouble_status
 from sweep_operator.planning.refusal import Stall, stall_of, stall_of_foreigner
 from sweep_operator.planning.sweep import Intent, InvalidSweepError, stall_of_invalid
+from sweep_operator.search.method import Parameters
 
 Json = Mapping[str, Any]
 
@@ -70,7 +73,9 @@ class Starter:
         may_create: Callable[[], bool],
         clock: Callable[[], float],
         report_url: str,
+        suggester: Suggester,
     ) -> None:
+        self._suggester = suggester
         self._report_url = report_url
         self._children = children
         self._cache = cache
@@ -134,7 +139,7 @@ class Starter:
                 if refused is not None:
                     break
                 try:
-                    record = await self._record(intent, start)
+                    record = await self._record(intent, ledger, start)
                 except RefusedError as error:
                     refused = refused or error.stall
                     break
@@ -144,19 +149,31 @@ class Starter:
                     break
         return started, refused
 
-    async def _record(self, intent: Intent, start: Start) -> Json | None:
+    async def _record(self, intent: Intent, ledger: Ledger, start: Start) -> Json | None:
         """The attempt's record as stored: made, or read; None where there is or may be none."""
         name = run_name(intent.name, start.number)
         try:
             if not start.fresh:
                 return await self._children.read_run(intent, start.number)
-            parameters = intent.suggest(start.number)
+            parameters = await self._suggest(intent, ledger, start.number)
             if parameters is None or not self._may_start(intent):
                 return None
             record = new_record(intent, start.number, parameters)
             return await self._children.create_run(intent, record)
         except (ApiError, InTheWayError) as error:
             raise RefusedError(_stall("SweepRun", name, error)) from error
+
+    async def _suggest(self, intent: Intent, ledger: Ledger, number: int) -> Parameters | None:
+        """The parameters of a new run; every run that is there already is known to the search."""
+        observations, pending = experience(ledger) if intent.method.learns else ([], [])
+        question = Question(
+            intent.spec.method, intent.space, intent.seed, number, observations, pending
+        )
+        try:
+            return await self._suggester.suggest(question)
+        except SuggestionError as error:
+            message = f"No parameters for run {number}: {error}. It is tried again by itself."
+            raise RefusedError(Stall("SearchFails", message, for_good=False)) from error
 
     async def _make_job(self, intent: Intent, ledger: Ledger, start: Start, record: Json) -> bool:
         """Make an attempt's Job; tell whether it is there now."""

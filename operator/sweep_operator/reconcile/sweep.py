@@ -15,6 +15,7 @@ from sweep_operator.effects.api import Api, ApiError
 from sweep_operator.effects.cache import Cache, key_of
 from sweep_operator.effects.children import Children
 from sweep_operator.effects.recorder import Recorder
+from sweep_operator.effects.suggester import Suggester
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.author import author_of_state
 from sweep_operator.planning.ledger import Ledger
@@ -57,6 +58,7 @@ class Reconciler:
         may_create: whether this process is still the leader; asked before each creation.
         clock: seconds since the epoch.
         report_url: where programs may report by HTTP; empty for nowhere.
+        suggester: chooses parameters; without one, one of its own.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Reconciler:
         may_create: Callable[[], bool],
         clock: Callable[[], float],
         report_url: str = "",
+        suggester: Suggester | None = None,
     ) -> None:
         children = self._children = Children(api, cache)
         self._api = api
@@ -76,7 +79,9 @@ class Reconciler:
         self._clock = clock
         self._settler = Settler(children, clock)
         self._canceller = Canceller(children, clock)
-        self._starter = Starter(children, cache, may_create, clock, report_url)
+        self._starter = Starter(
+            children, cache, may_create, clock, report_url, suggester or Suggester()
+        )
         self._memories: dict[Key, Memory] = {}
 
     async def reconcile(self, key: Key) -> float | None:

@@ -1,7 +1,8 @@
 """What one parameter's values may be, and how likely each is: a quantile function per distribution.
 
-A method of search turns a number u in [0, 1) into a value by `quantile`, or goes through a finite
-domain by `size` and `at`. This module knows nothing of names, spaces, methods or seeds.
+A method of search turns a number u in [0, 1) into a value by `quantile` and back by `cdf`, or goes
+through a finite domain by `size`, `at` and `index`. This module knows nothing of names, spaces,
+methods or seeds.
 
 The meaning of each distribution is that of W&B's own library (`sweeps` 0.3.0, params.py). Where
 this one differs, on purpose, the class says so; in common:
@@ -11,6 +12,7 @@ this one differs, on purpose, the class says so; in common:
 - Nothing drawn is infinite: for u = 0 an unbounded distribution answers as for 2**-54.
 """
 
+import json
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ from functools import cached_property
 from itertools import accumulate
 from math import ceil, exp, floor, inf, isfinite, log
 from statistics import NormalDist
-from typing import Final
+from typing import Final, TypeGuard
 
 from pydantic import JsonValue
 
@@ -30,6 +32,7 @@ Bounds = tuple[float, float]
 """The least and the greatest value, both attainable if finite."""
 
 LEAST_U: Final = 2.0**-54
+_NEARLY: Final = Fraction(1, 10**6)
 GREATEST_U: Final = 1 - 2.0**-53
 """The greatest double below 1."""
 
@@ -67,6 +70,14 @@ class Domain(ABC):
         """
         raise IndexError(f"{type(self).__name__} has no value number {index}")
 
+    def index(self, value: JsonValue) -> int | None:  # noqa: ARG002 - uncountable, unless overridden
+        """The number of a value, as `at` counts; None for one that isn't among them.
+
+        Values are compared as JSON on its way through an API server leaves them: 1.0 is 1, and
+        neither is true.
+        """
+        return None
+
 
 @dataclass(frozen=True)
 class Constant(Domain):
@@ -83,6 +94,9 @@ class Constant(Domain):
 
     def at(self, index: int) -> JsonValue:
         return (self.value,)[index]
+
+    def index(self, value: JsonValue) -> int | None:
+        return 0 if _text(value) == _text(self.value) else None
 
 
 @dataclass(frozen=True)
@@ -101,16 +115,22 @@ class Categorical(Domain):
     def at(self, index: int) -> JsonValue:
         return self.values[index]
 
+    def index(self, value: JsonValue) -> int | None:
+        return self._indices.get(_text(value))
+
+    @cached_property
+    def _indices(self) -> dict[str, int]:
+        return {_text(value): index for index, value in enumerate(self.values)}
+
 
 @dataclass(frozen=True)
-class WeightedCategorical(Domain):
+class WeightedCategorical(Categorical):
     """One of some values, each with its probability: W&B's `categorical_w_probabilities`.
 
     The first value whose cumulated probability is above u. The probabilities' sum counts as 1,
     though it be 0.999999; a value of probability 0 is never drawn.
     """
 
-    values: Sequence[JsonValue]
     probabilities: Sequence[float]
 
     def __post_init__(self) -> None:
@@ -123,13 +143,6 @@ class WeightedCategorical(Domain):
 
     def quantile(self, u: float) -> JsonValue:
         return self.values[bisect_right(self._cumulated, u * self._cumulated[-1])]
-
-    @property
-    def size(self) -> int:
-        return len(self.values)
-
-    def at(self, index: int) -> JsonValue:
-        return self.values[index]
 
 
 @dataclass(frozen=True)
@@ -153,12 +166,21 @@ class IntUniform(Domain):
     def at(self, index: int) -> int:
         return range(self.min, self.max + 1)[index]
 
+    def index(self, value: JsonValue) -> int | None:
+        if not _is_number(value) or value != floor(value):
+            return None
+        return int(value) - self.min if self.min <= value <= self.max else None
+
 
 class Continuous(Domain):
     """A domain of real numbers, which can't be counted."""
 
     @abstractmethod
     def quantile(self, u: float) -> float: ...
+
+    @abstractmethod
+    def cdf(self, x: float) -> float:
+        """The share of all draws that are at most x, in [0, 1]: the inverse of `quantile`."""
 
     @property
     @abstractmethod
@@ -175,6 +197,9 @@ class Uniform(Continuous):
     def quantile(self, u: float) -> float:
         # Never above max: u below 1 takes at least the digit off that max - min was rounded up by.
         return self.min + u * (self.max - self.min)
+
+    def cdf(self, x: float) -> float:
+        return _share(self.min, x, self.max)
 
     @property
     def bounds(self) -> Bounds:
@@ -210,6 +235,10 @@ class LogUniform(Continuous):
         # exp and log together may go over a bound by the last digit.
         return min(max(exp(low + u * (high - low)), least), greatest)
 
+    def cdf(self, x: float) -> float:
+        least, greatest = self.bounds
+        return _share(log(least), log(x), log(greatest)) if x > 0 else 0.0
+
     @property
     def bounds(self) -> Bounds:
         return float(self.min), float(self.max)
@@ -225,6 +254,9 @@ class Normal(Continuous):
     def quantile(self, u: float) -> float:
         return NormalDist(self.mu, self.sigma).inv_cdf(max(u, LEAST_U))
 
+    def cdf(self, x: float) -> float:
+        return NormalDist(self.mu, self.sigma).cdf(x)
+
     @property
     def bounds(self) -> Bounds:
         return -inf, inf
@@ -239,6 +271,9 @@ class LogNormal(Continuous):
 
     def quantile(self, u: float) -> float:
         return exp(Normal(self.mu, self.sigma).quantile(u))
+
+    def cdf(self, x: float) -> float:
+        return Normal(self.mu, self.sigma).cdf(log(x)) if x > 0 else 0.0
 
     @property
     def bounds(self) -> Bounds:
@@ -263,6 +298,9 @@ class Beta(Continuous):
 
     def quantile(self, u: float) -> float:
         return beta.quantile(u, self.a, self.b)
+
+    def cdf(self, x: float) -> float:
+        return beta.cdf(x, self.a, self.b)
 
     @property
     def bounds(self) -> Bounds:
@@ -321,6 +359,16 @@ class Quantized(Domain):
             return super().at(index)
         return self._times(int(self._multiples[0]) + index)
 
+    def index(self, value: JsonValue) -> int | None:
+        if self.size is None or not _is_number(value):
+            return None
+        least, greatest = self._multiples
+        exact = _as_written(value) / self._step
+        count = round(exact)
+        # 0.30000000000000004 is three times 0.1 too, as other tools write it.
+        found = least <= count <= greatest and abs(count - exact) < _NEARLY
+        return int(count - least) if found else None
+
     @cached_property
     def _step(self) -> Fraction:
         return _as_written(self.q)
@@ -337,6 +385,30 @@ class Quantized(Domain):
     def _times(self, count: int) -> float:
         exact = count * self._step
         return int(exact) if self._step.denominator == 1 else float(exact)
+
+
+def _share(low: float, x: float, high: float) -> float:
+    """How far x is on the way from low to high, in [0, 1]; the middle where there is no way."""
+    return min(max((x - low) / (high - low), 0.0), 1.0) if high > low else 0.5
+
+
+def _is_number(value: JsonValue) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _text(value: JsonValue) -> str:
+    """A value as text that is the same for the same JSON, which has but one kind of number."""
+    return json.dumps(_whole(value), sort_keys=True)
+
+
+def _whole(value: JsonValue) -> JsonValue:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    return value
 
 
 def _as_written(number: float) -> Fraction:

@@ -17,6 +17,8 @@ from sweep_operator.search.space import Space, SpaceError
 class Grid:
     """Takes what can be gone through one by one: constants, values, int_uniform and q_uniform."""
 
+    learns = False
+
     def size(self, space: Space) -> int:
         return prod(_sizes(space))
 

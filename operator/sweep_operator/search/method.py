@@ -18,9 +18,11 @@ Parameters = Mapping[str, JsonValue]
 
 @dataclass(frozen=True)
 class Observation:
-    """A run that ended: what it was given and how good that was.
+    """A run that ended: what it was given and how bad that was.
 
-    `value` is the metric's, None if the run reported none; `failed` is the program's own fault.
+    `value` is the metric's, signed so that lower is better whatever the goal; None if the run
+    reported none that is a number, and then it counts as the worst run that did. `failed` is the
+    program's own fault.
     """
 
     number: int
@@ -39,6 +41,10 @@ class Pending:
 
 class SearchMethod(Protocol):
     """One way to search a space."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether it looks at other runs. It may take its time then, and fail."""
 
     def size(self, space: Space) -> int | None:
         """How many runs there can be; None for no limit.

@@ -15,6 +15,8 @@ from sweep_operator.search.space import Space
 class Random:
     """Takes every space, and never ends by itself."""
 
+    learns = False
+
     def size(self, space: Space) -> None:  # noqa: ARG002 - the same for each space
         return None
 

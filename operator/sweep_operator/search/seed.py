@@ -17,7 +17,7 @@ def seed_of(uid: str) -> int:
 
     So small that every library takes it, and that it may be written down as spec.seed.
     """
-    return _hash("seed", uid) >> 33
+    return hash64("seed", uid) >> 33
 
 
 def unit(seed: int, number: int, *purpose: str) -> float:
@@ -25,11 +25,11 @@ def unit(seed: int, number: int, *purpose: str) -> float:
 
     The middle of one of 2**52 cells: all of them doubles, and neither end is among them.
     """
-    cell = _hash("unit", seed, number, *purpose) >> (64 - _BITS)
+    cell = hash64("unit", seed, number, *purpose) >> (64 - _BITS)
     return (cell + 0.5) / _CELLS
 
 
-def _hash(*what: str | int) -> int:
-    """64 bits. JSON keeps ("ab", "c") and ("a", "bc") apart."""
+def hash64(*what: str | int) -> int:
+    """64 bits, as good as random. JSON keeps ("ab", "c") and ("a", "bc") apart."""
     digest = blake2b(json.dumps(what).encode(), digest_size=8, person=b"sweep-operator")
     return int.from_bytes(digest.digest(), "big")
