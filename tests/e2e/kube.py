@@ -93,9 +93,13 @@ class Kube:
 
     @contextmanager
     def watching(self, kind: str, *names: str, within: float = 600) -> Iterator[Iterator[Json]]:
-        """The states of objects as they come, for at most `within` seconds."""
+        """The states of objects as they come, for at most `within` seconds.
+
+        One that is named may come later: asked for by its name alone, kubectl would fail.
+        """
+        chosen = [f"--field-selector=metadata.name={name}" for name in names]
         process = subprocess.Popen(
-            self._command("get", kind, *names, "--watch", "-o", "json"),
+            self._command("get", kind, *chosen, "--watch", "-o", "json"),
             stdout=subprocess.PIPE,
             text=True,
             env=self._environment,
