@@ -241,7 +241,7 @@ class Clusters:
     def _wait(self, layout: ClusterLayout, what: str, condition: Callable[[], bool]) -> None:
         """Wait for a condition, and no longer than every component lives."""
         deadline = time.monotonic() + _TIMEOUT_SECONDS
-        while not condition():
+        while not _holds(condition):
             dead = [status for status in self.components(layout) if not status.running]
             if dead:
                 status = dead[0]
@@ -285,6 +285,14 @@ class Clusters:
         with self._lock(".addresses"), suppress(OSError):  # other clusters may still be in them
             for folder in cgroup_folders(layout.cgroup):
                 folder.parent.rmdir()
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    """Whether it holds; where nobody answers it doesn't, and who has died is the better news."""
+    try:
+        return condition()
+    except OSError:
+        return False
 
 
 def _containerd_answers(machine: Machine) -> bool:
