@@ -260,7 +260,6 @@ def test_what_a_killed_creation_left_is_cleaned_up_and_deletion_leaves_nothing()
     assert remains(BROKEN, Addresses(state["index"])) == []
 
 
-@pytest.mark.slow
 def test_a_component_that_dies_in_creation_is_named_with_its_last_words(tmp_path: Path) -> None:
     programs = Programs(CACHE.programs, Console())
     programs.build(OF_A_CLUSTER)
@@ -269,6 +268,7 @@ def test_a_component_that_dies_in_creation_is_named_with_its_last_words(tmp_path
     shutil.copytree(built, copy, copy_function=os.link)
     (copy / "kube-scheduler").unlink()  # the same file as five others
     (copy / "kube-scheduler").write_text("#!/bin/sh\necho no schedule today\nexit 3\n")
+    (copy / "kube-scheduler").chmod(0o755)
     done = cluster("create", "cluster", "--name", BROKEN, XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 1
     assert f"kube-scheduler on {BROKEN}-control-plane exited with 3" in done.stderr, done.stderr
