@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Final
 
-from pydantic import ConfigDict, Field, RootModel
+from pydantic import AfterValidator, ConfigDict, Field, RootModel
 
 PATTERN: Final = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 """The Gateway API's (GEP-2257): no fractions, no signs and no days, which not all parsers know."""
@@ -26,3 +26,14 @@ class Duration(RootModel[Annotated[str, Field(pattern=PATTERN, max_length=MAX_LE
 
     def __str__(self) -> str:
         return self.root
+
+
+def at_least(least: float) -> AfterValidator:
+    """Refuse a duration below `least` seconds."""
+
+    def check(duration: Duration) -> Duration:
+        if duration.seconds < least:
+            raise ValueError(f"must be at least {least:g}s, not {duration}")
+        return duration
+
+    return AfterValidator(check)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sweep_operator.api.names import MAX_SWEEP_NAME
+from sweep_operator.api.objective import NO_BRACKETS, ONE_WAY, S_WITH_MAX_ITER
 from sweep_operator.api.parameters import (
     EXPONENTS,
     FORMS,
@@ -23,16 +24,13 @@ from sweep_operator.api.parameters import (
     PROBABILITY_TOLERANCE,
     Distribution,
 )
+from sweep_operator.api.policy import MIN_UNREACHABLE_AFTER
 from sweep_operator.api.sweep import (
     LEARNING,
     METRIC_NEEDED,
     METRIC_TO_LEARN,
     MIN_FINISHED_JOB_TTL,
     MIN_PENDING_TIMEOUT,
-    MIN_UNREACHABLE_AFTER,
-    NO_BRACKETS,
-    ONE_WAY,
-    S_WITH_MAX_ITER,
     VALUE_GROUP,
     VALUE_GROUP_NEEDED,
 )

@@ -7,14 +7,16 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
 import re2
-from pydantic import AfterValidator, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from sweep_operator.api.duration import Duration
+from sweep_operator.api.duration import Duration, at_least
 from sweep_operator.api.meta import Condition, ObjectMeta, Time
 from sweep_operator.api.model import Model, Number, ObservedModel, list_map, wrong
 from sweep_operator.api.names import API_VERSION, MAX_SWEEP_NAME
+from sweep_operator.api.objective import EarlyTerminate, Metric
 from sweep_operator.api.parameters import MAX_NAMES, Parameter, ParameterName, grid_problem
-from sweep_operator.api.run import MAX_BRACKETS, MAX_RUNS, Count, RunName, RunNumber
+from sweep_operator.api.policy import FailurePolicy, Preemption
+from sweep_operator.api.run import MAX_RUNS, Count, RunName, RunNumber
 from sweep_operator.api.template import JobTemplate
 
 MAX_PARALLELISM: Final = 10_000
@@ -29,24 +31,14 @@ MIN_FINISHED_JOB_TTL: Final = 30.0
 MIN_PENDING_TIMEOUT: Final = 10.0
 """Seconds. A healthy pod takes as long to be scheduled, pulled and started."""
 
-MIN_UNREACHABLE_AFTER: Final = 1.0
-"""Seconds. The taint that is waited for too comes only after the node has been silent for long."""
-
 MAX_CANCEL_GRACE_PERIOD: Final = 3600
 
-MAX_ITERATIONS: Final = 1_000_000_000
 
 METRIC_TO_LEARN: Final = "needs metric: write the one that it is to learn from"
 METRIC_NEEDED: Final = "needs metric: write the one by which runs are compared"
 VALUE_GROUP: Final = "(?P<value>"
 VALUE_GROUP_NEEDED: Final = "needs a group for the number: write (?P<value>...) where it stands"
 MAX_LOG_PATTERN: Final = 1024
-ONE_WAY: Final = "write minIter, or maxIter and s, and not both"
-S_WITH_MAX_ITER: Final = "maxIter and s go together: write both"
-NO_BRACKETS: Final = "maxIter must be at least eta: there is no bracket before it"
-
-MAX_ATTEMPTS: Final = 1_000_000
-"""Retries or preemptions of one run that can be allowed by number."""
 
 MAX_NUMBER_LENGTH: Final = 24
 """Characters of any double or int64 in JSON."""
@@ -89,152 +81,6 @@ class Method(StrEnum):
 
 LEARNING: Final = (Method.BAYES, Method.TPE)
 """Methods that need a metric."""
-
-
-class Goal(StrEnum):
-    """Which metric is better."""
-
-    MINIMIZE = "minimize"
-    MAXIMIZE = "maximize"
-
-
-class Metric(Model):
-    """The number that tells a good run from a bad one."""
-
-    name: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=253,
-            description="Its name among the metrics that the program reports.",
-        ),
-    ]
-    goal: Annotated[
-        Goal, Field(description="minimize (the default, for a loss) or maximize (for an accuracy).")
-    ] = Goal.MINIMIZE
-    target: Annotated[
-        Number | None,
-        Field(
-            description="A value that is good enough: once a run has reached it no new ones are "
-            "made, and the sweep ends when those that run have ended. May be changed until then."
-        ),
-    ] = None
-
-
-class EarlyTerminateType(StrEnum):
-    """By which rule runs are stopped early."""
-
-    HYPERBAND = "hyperband"
-
-
-class EarlyTerminate(Model):
-    """When a run that does badly is stopped before its end."""
-
-    type: Annotated[
-        EarlyTerminateType,
-        Field(
-            description="hyperband: at some iterations, the brackets, a run goes on only if it is "
-            "among the best 1/eta of those that got there. An iteration is a report of the metric."
-        ),
-    ]
-    min_iter: Annotated[
-        int | None,
-        Field(
-            ge=1,
-            le=MAX_ITERATIONS,
-            description="The first bracket; the others follow by eta: minIter: 3 gives 3, 9, 27, "
-            "81 and so on. Either this, or maxIter and s.",
-        ),
-    ] = None
-    max_iter: Annotated[
-        int | None,
-        Field(
-            ge=1,
-            le=MAX_ITERATIONS,
-            description="How many iterations a whole run has; s brackets lie before it, each an "
-            "eta-th of the next: maxIter: 27 and s: 2 give 3 and 9.",
-        ),
-    ] = None
-    s: Annotated[
-        int | None, Field(ge=1, le=MAX_BRACKETS, description="How many brackets, with maxIter.")
-    ] = None
-    eta: Annotated[
-        Number,
-        Field(gt=1, le=1000, description="One run in so many goes on at each bracket."),
-    ] = 3.0
-    strict: Annotated[
-        bool,
-        Field(
-            description="Whether a run's value at the bracket counts, rather than its best so far: "
-            "stops more runs."
-        ),
-    ] = False
-
-    @model_validator(mode="after")
-    def _brackets_are_said_one_way(self) -> Self:
-        if (self.min_iter is None) == (self.max_iter is None):
-            raise ValueError(ONE_WAY)
-        if (self.s is None) != (self.max_iter is None):
-            raise ValueError(S_WITH_MAX_ITER)
-        if self.max_iter is not None and self.max_iter < self.eta:
-            raise ValueError(NO_BRACKETS)
-        return self
-
-
-class FailurePolicy(Model):
-    """What failed runs mean for the sweep."""
-
-    max_failures: Annotated[
-        int | None,
-        Field(
-            ge=1,
-            le=MAX_RUNS,
-            description="How many Failed runs fail the sweep: it makes no new runs then. Without "
-            "it the sweep goes on however many fail. Crashed and Killed runs don't count.",
-        ),
-    ] = None
-    max_retries: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=MAX_ATTEMPTS,
-            description="How often a run whose program fails is tried again, with the same "
-            "parameters, before it is Failed. Preemptions don't count.",
-        ),
-    ] = 0
-
-
-def _at_least(least: float) -> AfterValidator:
-    def check(duration: Duration) -> Duration:
-        if duration.seconds < least:
-            raise ValueError(f"must be at least {least:g}s, not {duration}")
-        return duration
-
-    return AfterValidator(check)
-
-
-class Preemption(Model):
-    """What happens to runs whose pods are taken away."""
-
-    max_preemptions: Annotated[
-        int,
-        Field(
-            ge=-1,
-            le=MAX_ATTEMPTS,
-            description="How often a run that was preempted, evicted or lost with its node is run "
-            "again, with the same parameters, before it stays Crashed. -1, the default: as often "
-            "as it takes.",
-        ),
-    ] = -1
-    unreachable_after: Annotated[
-        Duration,
-        _at_least(MIN_UNREACHABLE_AFTER),
-        Field(
-            description="How long after a pod should have gone the operator gives it up, if its "
-            "node is out of reach: 30s, 5m. At least 1s. Needs the rights of "
-            "manifests/unreachable-nodes.yaml."
-        ),
-    ] = Duration("60s")
 
 
 class SweepSpec(Model):
@@ -344,7 +190,7 @@ class SweepSpec(Model):
         ),
     ] = Preemption()
     pending_timeout: Annotated[
-        Annotated[Duration, _at_least(MIN_PENDING_TIMEOUT)] | None,
+        Annotated[Duration, at_least(MIN_PENDING_TIMEOUT)] | None,
         Field(
             description="A run whose pod hasn't started so long after its Job was made is Failed: "
             "90s, 10m, 1h30m. At least 10s. Without it a run waits for ever. May be changed."
@@ -361,7 +207,7 @@ class SweepSpec(Model):
     ] = 1
     finished_job_ttl: Annotated[
         Duration,
-        _at_least(MIN_FINISHED_JOB_TTL),
+        at_least(MIN_FINISHED_JOB_TTL),
         Field(
             alias="finishedJobTTL",
             description="How long a run's Job, its pod and its log stay after its outcome is on "

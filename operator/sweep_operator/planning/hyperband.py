@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from sweep_operator.api.objective import MAX_ITERATIONS, EarlyTerminate, Goal
 from sweep_operator.api.run import MAX_BRACKETS
-from sweep_operator.api.sweep import MAX_ITERATIONS, EarlyTerminate, Goal
 from sweep_operator.planning.metrics import Measure
 
 

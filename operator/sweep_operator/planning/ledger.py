@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush, nlargest
 from typing import NamedTuple
 
+from sweep_operator.api.objective import EarlyTerminate
 from sweep_operator.api.run import RunPhase
-from sweep_operator.api.sweep import EarlyTerminate
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts, Standing, standing
 from sweep_operator.planning.hyperband import Behind, Brackets, behind
 from sweep_operator.planning.metrics import better

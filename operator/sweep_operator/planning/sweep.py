@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from sweep_operator.api.model import problems
+from sweep_operator.api.policy import FailurePolicy
 from sweep_operator.api.run import RunPhase
-from sweep_operator.api.sweep import FailurePolicy, SweepSpec
+from sweep_operator.api.sweep import SweepSpec
 from sweep_operator.planning.environment import ParametersTooLargeError, parameters_text
 from sweep_operator.planning.json_text import to_json
 from sweep_operator.planning.ledger import Ledger

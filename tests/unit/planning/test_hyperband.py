@@ -9,8 +9,9 @@ from tests.fakes.world import Result, World, sweep
 from tests.unit.planning.facts import NOW, job, ledger, pod, running
 from tests.unit.planning.test_steps import TTL
 
+from sweep_operator.api.objective import EarlyTerminate
 from sweep_operator.api.run import MAX_BRACKETS, RunPhase
-from sweep_operator.api.sweep import EarlyTerminate, SweepState
+from sweep_operator.api.sweep import SweepState
 from sweep_operator.effects.children import Children
 from sweep_operator.effects.tokens import PodIdentity
 from sweep_operator.planning.facts import PodFacts, RunFacts
