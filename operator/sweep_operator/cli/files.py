@@ -1,0 +1,45 @@
+"""Manifests in files, read as kubectl reads them."""
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+Json = Mapping[str, Any]
+
+
+class FileError(Exception):
+    """A file that can't be used; the message says why and what to do."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as kubectl takes it: 1e-4 is a number, and text to PyYAML."""
+
+
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
+
+
+def read(name: str) -> str:
+    """The text of a file, or of the standard input for `-`."""
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(getattr(error, "strerror", None) or str(error)) from error
+
+
+def sweeps(text: str) -> list[Json]:
+    """The Sweeps among a file's documents; there is at least one."""
+    try:
+        documents = list(yaml.load_all(text, _Loader))
+    except yaml.YAMLError as error:
+        raise FileError(f"is no YAML: {error}") from error
+    found: list[Json] = [
+        each for each in documents if isinstance(each, dict) and each.get("kind") == "Sweep"
+    ]
+    if not found:
+        raise FileError("has no Sweep: its manifest has kind: Sweep")
+    return found

@@ -1,0 +1,144 @@
+"""`preview`: the first runs of a Sweep that is nowhere yet, and what else follows from its spec."""
+
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from pydantic import JsonValue, ValidationError
+
+from sweep_operator.api.model import problems
+from sweep_operator.api.sweep import Sweep
+from sweep_operator.cli.files import FileError, Json
+from sweep_operator.planning.hyperband import brackets
+from sweep_operator.planning.sweep import Intent, InvalidSweepError
+from sweep_operator.search import SpaceError
+
+MAX_BRACKETS_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a Sweep would do."""
+
+    name: str
+    seed: int
+    seed_is_ours: bool
+    """The Sweep names no seed: the runs are these only with this one."""
+    limit: int | None
+    """How many runs it makes; None for no end."""
+    learns: bool
+    """Later runs depend on results."""
+    brackets: Sequence[int]
+    """The iterations at which early termination compares runs."""
+    runs: Sequence[Mapping[str, JsonValue]]
+    """Their parameters, the first run's first."""
+
+
+def preview(sweep: Json, count: int, seed: int | None) -> Preview:
+    """Look at a Sweep as the operator will.
+
+    Args:
+        sweep: its manifest.
+        count: how many runs to show.
+        seed: instead of the manifest's; None for that, and where there is none, for a random one.
+
+    Raises:
+        FileError: its spec can't be run.
+    """
+    metadata = {"namespace": "default", "uid": "", **(sweep.get("metadata") or {})}
+    sweep = {**sweep, "metadata": metadata}
+    try:
+        written = Sweep.model_validate(sweep).spec
+        ours = seed is None and written.seed is None
+        if ours:
+            seed = secrets.randbelow(2**31)
+        if seed is not None:
+            sweep = {**sweep, "spec": {**sweep["spec"], "seed": seed}}
+        intent = Intent.of(sweep)
+        runs = list(_runs(intent, count))
+    except ValidationError as error:
+        raise FileError("; ".join(problems(error)[:5])) from error
+    except (InvalidSweepError, SpaceError) as error:
+        raise FileError(str(error)) from error
+    rule = intent.spec.early_terminate
+    return Preview(
+        name=intent.name,
+        seed=intent.seed,
+        seed_is_ours=ours,
+        limit=intent.limit,
+        learns=intent.method.learns,
+        brackets=brackets(rule) if rule else (),
+        runs=runs,
+    )
+
+
+def _runs(intent: Intent, count: int) -> Iterator[Mapping[str, JsonValue]]:
+    for number in range(1, min(count, intent.limit or count) + 1):
+        parameters = intent.suggest(number)
+        if parameters is None:
+            return
+        yield parameters
+
+
+def rendered(previews: Iterable[Preview], output: str) -> str:
+    """As text: a table for people, or json or yaml for programs."""
+    if output == "table":
+        return "\n".join(_table(each) for each in previews)
+    found = [_plain(each) for each in previews]
+    if output == "json":
+        return json.dumps(found, indent=2) + "\n"
+    text: str = yaml.safe_dump(found, sort_keys=False)
+    return text
+
+
+def _plain(preview: Preview) -> dict[str, Any]:
+    return {
+        "name": preview.name,
+        "seed": preview.seed,
+        "limit": preview.limit,
+        "brackets": list(preview.brackets),
+        "runs": [dict(run) for run in preview.runs],
+    }
+
+
+def _table(preview: Preview) -> str:
+    rows = [dict(_flat(run)) for run in preview.runs]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [["RUN", *names]]
+    cells += [
+        [str(number), *(row.get(name, "-") for name in names)]
+        for number, row in enumerate(rows, start=1)
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    return "\n".join([*_notes(preview), *lines]) + "\n"
+
+
+def _notes(preview: Preview) -> Iterator[str]:
+    end = "until it is stopped" if preview.limit is None else f"{preview.limit} runs"
+    yield f"{preview.name}: {end}"
+    if preview.seed_is_ours:
+        yield f"seed: {preview.seed}, picked here: write it into spec.seed for these very runs"
+    else:
+        yield f"seed: {preview.seed}"
+    if preview.learns:
+        yield "Each run's parameters depend on the results before it: these are for none."
+    if preview.brackets:
+        shown = ", ".join(map(str, preview.brackets[:MAX_BRACKETS_SHOWN]))
+        more = ", ..." if len(preview.brackets) > MAX_BRACKETS_SHOWN else ""
+        yield f"Runs are compared after {shown}{more} reports of the metric."
+
+
+def _flat(parameters: Mapping[str, JsonValue], above: str = "") -> Iterator[tuple[str, str]]:
+    """Values under dotted names, as `${args}` has them."""
+    for name, value in parameters.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield above + name, value if isinstance(value, str) else json.dumps(value)
