@@ -43,9 +43,7 @@ class Ours(Searcher):
     def __init__(self, method: str, problem: Problem, seed: int) -> None:
         self._method = METHODS[method]
         self._seed = seed
-        self._space = Space.of(
-            {name: Parameter.model_validate(each) for name, each in problem.parameters.items()}
-        )
+        self._space = space_of(problem)
 
     def ask(self, ended: Ended, waiting: Sequence[Parameters]) -> Parameters:
         known = [Observation(n, each, loss) for n, (each, loss) in enumerate(ended, start=1)]
@@ -105,6 +103,13 @@ class Optuna(Searcher):
         return {
             name: _suggested(trial, name, each) for name, each in self._problem.parameters.items()
         }
+
+
+def space_of(problem: Problem) -> Space:
+    """A problem's parameters as the operator's methods take them."""
+    return Space.of(
+        {name: Parameter.model_validate(each) for name, each in problem.parameters.items()}
+    )
 
 
 def _suggested(trial: optuna.Trial, name: str, written: Mapping[str, Any]) -> Any:
