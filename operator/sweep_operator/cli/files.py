@@ -31,15 +31,10 @@ def read(name: str) -> str:
         raise FileError(getattr(error, "strerror", None) or str(error)) from error
 
 
-def sweeps(text: str) -> list[Json]:
-    """The Sweeps among a file's documents; there is at least one."""
+def documents(text: str) -> list[Json]:
+    """A file's documents that are maps, as manifests are."""
     try:
-        documents = list(yaml.load_all(text, _Loader))
+        found = list(yaml.load_all(text, _Loader))
     except yaml.YAMLError as error:
         raise FileError(f"is no YAML: {error}") from error
-    found: list[Json] = [
-        each for each in documents if isinstance(each, dict) and each.get("kind") == "Sweep"
-    ]
-    if not found:
-        raise FileError("has no Sweep: its manifest has kind: Sweep")
-    return found
+    return [each for each in found if isinstance(each, dict)]

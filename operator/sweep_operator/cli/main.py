@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 PREVIEWED = 10
 
@@ -12,13 +12,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="kubectl sweep", description="Hyperparameter sweeps.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_preview(commands)
+    _add_convert(commands)
     options = parser.parse_args(arguments)
     code: int = options.run(options)
     return code
 
 
 def _add_preview(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    told = "Show the first runs that a file's Sweeps would make, without a cluster."
+    told = "Show the first runs that a file's Sweep would make, or W&B's file, without a cluster."
     parser = commands.add_parser("preview", help=told, description=told)
     parser.add_argument("file", metavar="FILE", help="a manifest in YAML or JSON; - for the input")
     parser.add_argument(
@@ -29,17 +30,44 @@ def _add_preview(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(run=_preview)
 
 
+def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    told = "Make a Sweep of W&B's sweep file, and print it."
+    parser = commands.add_parser("convert", help=told, description=told)
+    parser.add_argument("file", metavar="FILE", help="W&B's file in YAML or JSON; - for the input")
+    parser.add_argument("--name", help="of the Sweep (default: from the file's name or program)")
+    template = parser.add_mutually_exclusive_group(required=True)
+    template.add_argument("--image", help="of the container that runs the program, W&B offline")
+    template.add_argument("--template", metavar="JOB", help="a manifest of a Job that runs it")
+    parser.set_defaults(run=_convert)
+
+
 def _preview(options: argparse.Namespace) -> int:
-    from sweep_operator.cli.files import FileError, read, sweeps  # noqa: PLC0415 (see above)
-    from sweep_operator.cli.preview import preview, rendered  # noqa: PLC0415
+    from sweep_operator.cli.preview import previews, rendered  # noqa: PLC0415 (see above)
+
+    return _printed(
+        options.file,
+        lambda: rendered(previews(options.file, options.count, options.seed), options.output),
+    )
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from sweep_operator.cli.convert import convert  # noqa: PLC0415
+
+    return _printed(
+        options.file,
+        lambda: convert(options.file, options.name, options.image, options.template),
+    )
+
+
+def _printed(file: str, make: Callable[[], str]) -> int:
+    """Print what a file gives, or what is wrong with it."""
+    from sweep_operator.cli.files import FileError  # noqa: PLC0415
 
     try:
-        found = sweeps(read(options.file))
-        previews = [preview(each, options.count, options.seed) for each in found]
+        print(make(), end="")
     except FileError as error:
-        print(f"{options.file}: {error}", file=sys.stderr)
+        print(f"{file}: {error}", file=sys.stderr)
         return 1
-    print(rendered(previews, options.output), end="")
     return 0
 
 

@@ -11,7 +11,8 @@ from pydantic import JsonValue, ValidationError
 
 from sweep_operator.api.model import problems
 from sweep_operator.api.sweep import Sweep
-from sweep_operator.cli.files import FileError, Json
+from sweep_operator.cli.files import FileError, Json, documents, read
+from sweep_operator.cli.wandb import converted, is_wandb
 from sweep_operator.planning.hyperband import brackets
 from sweep_operator.planning.sweep import Intent, InvalidSweepError
 from sweep_operator.search import SpaceError
@@ -35,6 +36,18 @@ class Preview:
     """The iterations at which early termination compares runs."""
     runs: Sequence[Mapping[str, JsonValue]]
     """Their parameters, the first run's first."""
+
+
+def previews(file: str, count: int, seed: int | None) -> list[Preview]:
+    """Look at the Sweeps of a file, or at the one that a file of W&B's would be."""
+    found = [
+        converted(each, image="none").sweep if is_wandb(each) else each
+        for each in documents(read(file))
+    ]
+    sweeps = [each for each in found if each.get("kind") == "Sweep"]
+    if not sweeps:
+        raise FileError("has no Sweep: its manifest has kind: Sweep")
+    return [preview(each, count, seed) for each in sweeps]
 
 
 def preview(sweep: Json, count: int, seed: int | None) -> Preview:
