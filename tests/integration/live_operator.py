@@ -88,21 +88,13 @@ class TappedApi(Api):
 
     @override
     async def _request(
-        self,
-        method: str,
-        path: str,
-        body: Json | Sequence[Json] | None = None,
-        *,
-        params: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
-    ) -> dict[str, Any]:
+        self, method: str, path: str, body: Json | Sequence[Json] | None = None, **options: Any
+    ) -> bytes:
         call = Call(method, path, body)
         await self._fuse.before(call)
         self._journal.sent(call)
         try:
-            answer = await super()._request(
-                method, path, body, params=params, content_type=content_type
-            )
+            answer = await super()._request(method, path, body, **options)
         except ApiError as error:
             await self._answered(call, error.code)
             raise

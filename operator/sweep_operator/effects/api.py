@@ -76,20 +76,20 @@ class Api:
 
     async def get(self, path: str, **params: str) -> dict[str, Any]:
         """Read one object, or a list."""
-        return await self._request("GET", path, params=params)
+        return _parsed(await self._request("GET", path, params=params))
 
     async def text(self, path: str, **params: str) -> str:
         """Read what isn't JSON: a log."""
-        answer = await self._answer("GET", path, params=params)
+        answer = await self._request("GET", path, params=params)
         return answer.decode(errors="replace")
 
     async def create(self, path: str, body: Json) -> dict[str, Any]:
         """Create an object in the collection at `path`."""
-        return await self._request("POST", path, body)
+        return _parsed(await self._request("POST", path, body))
 
     async def replace(self, path: str, body: Json) -> dict[str, Any]:
         """Write an object as a whole; with a resourceVersion only if it is still that one."""
-        return await self._request("PUT", path, body)
+        return _parsed(await self._request("PUT", path, body))
 
     async def patch(
         self, path: str, body: Json, *, content_type: str = MERGE_PATCH
@@ -98,7 +98,7 @@ class Api:
 
         A strategic merge, which only Kubernetes' own kinds know, merges lists by their keys too.
         """
-        return await self._request("PATCH", path, body, content_type=content_type)
+        return _parsed(await self._request("PATCH", path, body, content_type=content_type))
 
     async def replace_in(self, path: str, field: str, value: Json, uid: str) -> dict[str, Any]:
         """Replace one field of an object as a whole; ApiError 422 where its uid is another."""
@@ -106,11 +106,12 @@ class Api:
             {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "add", "path": field, "value": value},
         ]
-        return await self._request("PATCH", path, operations, content_type=JSON_PATCH)
+        answer = await self._request("PATCH", path, operations, content_type=JSON_PATCH)
+        return _parsed(answer)
 
     async def delete(self, path: str, options: Json, **params: str) -> dict[str, Any]:
         """Delete an object, or, by a collection's path, all of it that selectors choose."""
-        return await self._request("DELETE", path, options, params=params)
+        return _parsed(await self._request("DELETE", path, options, params=params))
 
     async def watch(self, path: str, **params: str) -> AsyncGenerator[dict[str, Any], None]:
         """Yield watch events until the server ends the watch."""
@@ -134,18 +135,6 @@ class Api:
             raise ApiError(0, "NoAnswer", _words(error)) from error
 
     async def _request(
-        self,
-        method: str,
-        path: str,
-        body: Json | Sequence[Json] | None = None,
-        *,
-        params: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
-    ) -> dict[str, Any]:
-        answer = await self._answer(method, path, body, params=params, content_type=content_type)
-        return _parsed(answer)
-
-    async def _answer(
         self,
         method: str,
         path: str,
