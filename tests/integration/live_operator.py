@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from enum import StrEnum
-from types import TracebackType
 from typing import Any, Self
 
 from kubernetes.aio.client import Configuration
@@ -166,12 +165,7 @@ class Operator:
         self._work = asyncio.create_task(self._run(controller, sweeps))
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.fuse.blown.set()
         assert self._work is not None
         try:
