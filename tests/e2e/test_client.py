@@ -1,18 +1,14 @@
 """The Python client, in real pods, while operators come and go."""
 
-import random
-import time
-
 import pytest
+from tests.e2e.kills import kill_leaders
 from tests.e2e.kube import Json, Kube
 from tests.e2e.sweeps import finished, phase, sweep
-from tests.e2e.test_restarts import kill_operator
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 RUNS = 60
 AT_A_TIME = 6
-KILLS = 20
 
 # There is no termination message that could bring the result along. A run ends once its result is
 # on record, and fails if nobody says so.
@@ -51,20 +47,7 @@ def test_20_kills_of_the_operator_lose_no_result_that_was_acknowledged_and_fail_
     cluster: Kube, kube: Kube, digits: str
 ) -> None:
     kube.apply(reporting(digits))
-    moments = random.Random(2)
-    kills, former = 0, ""
-    with cluster.watching("lease", "sweep-operator", within=900) as leases:
-        for lease in leases:
-            holder = lease["spec"].get("holderIdentity", "")
-            if holder in ("", former):
-                continue
-            former = holder
-            time.sleep(moments.uniform(0, 6))  # anywhere among the reports
-            assert not finished(kube.get("sweep", "s")), f"over after {kills} kills"
-            kill_operator(cluster)
-            kills += 1
-            if kills == KILLS:
-                break
+    kill_leaders(20, cluster, kube, "s", longest=6, seed=2)
     end = kube.until("sweep", "s", finished, within=600)
 
     runs = {run["spec"]["number"]: run for run in kube.all("sweeprun")}

@@ -1,11 +1,10 @@
 """Restarting the operator at any time changes nothing."""
 
-import random
 import threading
-import time
 from collections import Counter
 
 import pytest
+from tests.e2e.kills import kill_leaders
 from tests.e2e.kube import Json, Kube
 from tests.e2e.sweeps import finished, phase, sweep
 
@@ -13,7 +12,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 RUNS = 60
 AT_A_TIME = 6
-KILLS = 20
 
 
 def test_the_operator_killed_20_times_makes_each_run_once(cluster: Kube, kube: Kube) -> None:
@@ -45,21 +43,7 @@ def test_the_operator_killed_20_times_makes_each_run_once(cluster: Kube, kube: K
 
     threading.Thread(target=follow, daemon=True).start()
     kube.apply(same("killed", pause=25))
-    moments = random.Random(1)
-    kills = 0
-    former = ""
-    with cluster.watching("lease", "sweep-operator", within=900) as leases:
-        for lease in leases:
-            holder = lease["spec"].get("holderIdentity", "")
-            if holder in ("", former):
-                continue
-            former = holder
-            time.sleep(moments.uniform(0, 3))  # anywhere in what a new leader does first
-            assert not finished(kube.get("sweep", "killed")), f"over after {kills} kills"
-            kill_operator(cluster)
-            kills += 1
-            if kills == KILLS:
-                break
+    kill_leaders(20, cluster, kube, "killed", longest=3, seed=1)
     kube.until("sweep", "killed", finished, within=600)
 
     runs = {run["spec"]["number"]: run for run in kube.all("sweeprun")}
@@ -76,15 +60,3 @@ def test_the_operator_killed_20_times_makes_each_run_once(cluster: Kube, kube: K
         if run["spec"]["sweep"] == "calm"
     }
     assert {number: run["spec"]["parameters"] for number, run in runs.items()} == calm
-
-
-def kill_operator(cluster: Kube) -> None:
-    """Kill the operator's pod without a word of warning."""
-    cluster.run(
-        "delete",
-        "pod",
-        "-l",
-        "app.kubernetes.io/name=sweep-operator",
-        "--grace-period=0",
-        "--force",
-    )
