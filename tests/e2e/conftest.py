@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.attempts import Operator, Trial
 from tests.e2e.kube import Kube
+from tests.e2e.nodes import Nodes
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,3 +48,22 @@ def kube(cluster: Kube, request: pytest.FixtureRequest) -> Iterator[Kube]:
     cluster.run("create", "namespace", name)
     yield cluster.within(name)
     cluster.run("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def nodes(cluster: Kube, kind_cluster: Any) -> Nodes:
+    """The cluster's nodes, and what can become of them."""
+    return Nodes(cluster, kind_cluster.name)
+
+
+@pytest.fixture
+def operator() -> str:
+    """Whether the operator is there (up) or scaled to 0 (down) while an attempt ends."""
+    return "up"
+
+
+@pytest.fixture
+def trial(cluster: Kube, kube: Kube, nodes: Nodes, operator: str) -> Iterator[Trial]:
+    """A sweep of one run, followed through its attempts."""
+    with Trial(kube, nodes, Operator(cluster), leaves=operator == "down") as trial:
+        yield trial

@@ -1,34 +1,13 @@
 """What is the program's own fault: the run is Failed, and not run again unless it may be."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from tests.e2e.attempts import Operator, Trial, job_ended, one_run, pod_of, program, up_and_down
-from tests.e2e.kube import Kube
+from tests.e2e.attempts import Trial, job_ended, one_run, pod_of, program, up_and_down
 from tests.e2e.nodes import Nodes
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SOON = 20
 """Seconds: a deadline that leaves time to start, and for the operator to leave."""
-
-
-@pytest.fixture
-def operator() -> str:
-    """Whether the operator is there (up) or scaled to 0 (down) while an attempt ends."""
-    return "up"
-
-
-@pytest.fixture
-def nodes(cluster: Kube, kind_cluster: Any) -> Nodes:
-    return Nodes(cluster, kind_cluster.name)
-
-
-@pytest.fixture
-def trial(cluster: Kube, kube: Kube, nodes: Nodes, operator: str) -> Iterator[Trial]:
-    with Trial(kube, nodes, Operator(cluster), leaves=operator == "down") as trial:
-        yield trial
 
 
 @up_and_down

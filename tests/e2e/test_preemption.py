@@ -6,12 +6,10 @@ What is made by hand here is said where it is made: of systemd, only what the ku
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from tests.e2e.attempts import (
     RESULT,
-    Operator,
     Trial,
     job_ended,
     one_run,
@@ -28,23 +26,6 @@ pytestmark = pytest.mark.e2e
 
 DEAF = ":"
 """In place of a trap: the program hears no SIGTERM and is killed when its grace period is over."""
-
-
-@pytest.fixture
-def nodes(cluster: Kube, kind_cluster: Any) -> Nodes:
-    return Nodes(cluster, kind_cluster.name)
-
-
-@pytest.fixture
-def operator() -> str:
-    """Whether the operator is there (up) or scaled to 0 (down) while an attempt ends."""
-    return "up"
-
-
-@pytest.fixture
-def trial(cluster: Kube, kube: Kube, nodes: Nodes, operator: str) -> Iterator[Trial]:
-    with Trial(kube, nodes, Operator(cluster), leaves=operator == "down") as trial:
-        yield trial
 
 
 # Nodes that go
