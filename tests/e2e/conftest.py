@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.attempts import Operator, Trial
-from tests.e2e.kube import Kube
+from tests.e2e.kube import Kube, namespace_for
 from tests.e2e.nodes import Nodes
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ def cluster(kind_cluster: Any) -> Kube:
 @pytest.fixture
 def kube(cluster: Kube, request: pytest.FixtureRequest) -> Iterator[Kube]:
     """The cluster, seen from a namespace of this test's own."""
-    name = f"{request.node.name.replace('_', '-').lower()[:40].strip('-')}-{secrets.token_hex(2)}"
+    name = f"{namespace_for(request.node.name)}-{secrets.token_hex(2)}"
     cluster.run("create", "namespace", name)
     yield cluster.within(name)
     cluster.run("delete", "namespace", name, "--wait=false")

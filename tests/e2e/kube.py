@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -129,6 +130,11 @@ class Kube:
     @property
     def _environment(self) -> Mapping[str, str]:
         return {**os.environ, "KUBECONFIG": str(self._kubeconfig)}
+
+
+def namespace_for(test: str) -> str:
+    """The beginning of a namespace's name, by which its test is found again."""
+    return re.sub("[^a-z0-9]+", "-", test.lower())[:40].strip("-")
 
 
 def _objects(process: "subprocess.Popen[str]") -> Iterator[Json]:
