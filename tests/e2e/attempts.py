@@ -35,12 +35,6 @@ def one_run(script: str, **spec: Any) -> Json:
     return sweep("s", space, script, method="random", runCap=1, metric={"name": "loss"}, **spec)
 
 
-def pod_of(made: Json) -> Json:
-    """The pod's spec in a sweep's template."""
-    found: Json = made["spec"]["template"]["spec"]["template"]["spec"]
-    return found
-
-
 class Operator:
     """The operator's Deployment, to be sent away and called back."""
 

@@ -44,6 +44,26 @@ def sweep(
     }
 
 
+def pod_of(sweep: Json) -> Json:
+    """The pod's spec in a sweep's template."""
+    found: Json = sweep["spec"]["template"]["spec"]["template"]["spec"]
+    return found
+
+
+def main_of(sweep: Json) -> Json:
+    """The program's container in a sweep's template."""
+    found: Json = pod_of(sweep)["containers"][0]
+    return found
+
+
+def in_python(sweep: Json, image: str, program: str) -> Json:
+    """The same sweep, whose runs execute a Python program in an image that is on the nodes."""
+    main_of(sweep).update(
+        image=image, imagePullPolicy="IfNotPresent", command=["python3", "-c", program]
+    )
+    return sweep
+
+
 def phase(sweep: Json) -> str:
     """A sweep's or a run's phase; empty before there is one."""
     found: str = (sweep.get("status") or {}).get("phase", "")

@@ -3,7 +3,7 @@
 import pytest
 from tests.e2e.kills import kill_leaders
 from tests.e2e.kube import Json, Kube
-from tests.e2e.sweeps import finished, phase, sweep
+from tests.e2e.sweeps import finished, in_python, main_of, phase, sweep
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -23,24 +23,18 @@ sys.exit(0 if run.finish({"loss": run.config.x}, timeout=600) else 3)
 """
 
 
-def reporting(image: str, **spec: object) -> Json:
+def reporting(image: str) -> Json:
     made = sweep(
         "s",
         {"x": {"values": list(range(1, RUNS + 1))}},
         metric={"name": "loss"},
         parallelism=AT_A_TIME,
-        **spec,
     )
-    pod = made["spec"]["template"]["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    container |= {
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["python3", "-c", PROGRAM],
-        "terminationMessagePath": "/dev/no-message",
-        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
-    }
-    return made
+    main_of(made).update(
+        terminationMessagePath="/dev/no-message",
+        resources={"requests": {"cpu": "10m", "memory": "32Mi"}},
+    )
+    return in_python(made, image, PROGRAM)
 
 
 def test_20_kills_of_the_operator_lose_no_result_that_was_acknowledged_and_fail_no_training(

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.e2e.kube import Json, Kube
-from tests.e2e.sweeps import condition, finished, phase, sweep
+from tests.e2e.sweeps import condition, finished, main_of, phase, pod_of, sweep
 
 pytestmark = pytest.mark.e2e
 
@@ -22,7 +22,7 @@ def test_a_pod_security_refusal_is_said_and_the_sweep_goes_on_when_it_is_lifted(
     label = "pod-security.kubernetes.io/enforce"
     kube.run("label", "namespace", kube.namespace, f"{label}=restricted")
     refused = sweep("refused", {"x": {"values": [1, 2]}})
-    del refused["spec"]["template"]["spec"]["template"]["spec"]["securityContext"]
+    del pod_of(refused)["securityContext"]
     kube.apply(refused)
     state = kube.until("sweep", "refused", not_starting, within=SOON)
     told = condition(state, "PodsNotStarting")["message"]
@@ -38,10 +38,9 @@ def test_a_pod_security_refusal_is_said_and_the_sweep_goes_on_when_it_is_lifted(
 
 def test_a_missing_image_is_said_and_the_sweep_goes_on_when_it_is_there(kube: Kube) -> None:
     missing = sweep("missing", {"x": {"values": [1]}})
-    containers = missing["spec"]["template"]["spec"]["template"]["spec"]["containers"]
-    image = containers[0]["image"]
-    containers[0]["image"] = "localhost/not-there:1"
-    containers[0]["imagePullPolicy"] = "IfNotPresent"
+    main = main_of(missing)
+    image = main["image"]
+    main |= {"image": "localhost/not-there:1", "imagePullPolicy": "IfNotPresent"}
     kube.apply(missing)
     state = kube.until("sweep", "missing", not_starting, within=SOON)
     assert "localhost/not-there:1" in condition(state, "PodsNotStarting")["message"]

@@ -1,8 +1,9 @@
 """What is the program's own fault: the run is Failed, and not run again unless it may be."""
 
 import pytest
-from tests.e2e.attempts import Trial, job_ended, one_run, pod_of, program, up_and_down
+from tests.e2e.attempts import Trial, job_ended, one_run, program, up_and_down
 from tests.e2e.nodes import Nodes
+from tests.e2e.sweeps import main_of, pod_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -36,7 +37,7 @@ def test_a_program_that_exits_with_a_code_is_failed_though_its_node_goes_then(
 @up_and_down
 def test_a_program_over_its_own_memory_limit_is_failed(trial: Trial) -> None:
     greedy = one_run(program("x=a; while :; do x=$x$x; done"))
-    pod_of(greedy)["containers"][0]["resources"]["limits"] = {"memory": "32Mi"}
+    main_of(greedy)["resources"]["limits"] = {"memory": "32Mi"}
     trial.begin(greedy)
     trial.let_go_on(1)
     trial.come_back_after_its_job()
@@ -49,7 +50,7 @@ def test_a_program_over_its_own_limit_of_ephemeral_storage_is_failed(
     trial: Trial, limited: str
 ) -> None:
     greedy = one_run(program("dd if=/dev/zero of=/disk/full bs=1M count=40; sleep 600 & wait"))
-    main = pod_of(greedy)["containers"][0]
+    main = main_of(greedy)
     main["volumeMounts"] = [{"name": "disk", "mountPath": "/disk"}]
     disk: dict[str, str] = {}
     if limited == "volume":

@@ -8,19 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.e2e.attempts import (
-    RESULT,
-    Trial,
-    job_ended,
-    one_run,
-    pod_of,
-    program,
-    up_and_down,
-)
+from tests.e2e.attempts import RESULT, Trial, job_ended, one_run, program, up_and_down
 from tests.e2e.conftest import ROOT
 from tests.e2e.kube import Json, Kube
 from tests.e2e.nodes import Nodes, told_to_go
-from tests.e2e.sweeps import IMAGE, phase
+from tests.e2e.sweeps import IMAGE, main_of, phase, pod_of
 
 pytestmark = pytest.mark.e2e
 
@@ -366,12 +358,6 @@ def suspend(kube: Kube, suspended: bool, attempt: int = 1) -> None:
 
 
 # What the tests look at
-
-
-def main_of(made: Json) -> Json:
-    """The program's container in a sweep's template."""
-    found: Json = pod_of(made)["containers"][0]
-    return found
 
 
 def first_pod(trial: Trial) -> str:

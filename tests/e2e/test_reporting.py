@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.kube import Json, Kube
-from tests.e2e.sweeps import IMAGE, finished, phase, sweep
+from tests.e2e.sweeps import IMAGE, finished, main_of, phase, sweep
 
 pytestmark = pytest.mark.e2e
 
@@ -79,7 +79,7 @@ def test_only_the_pod_of_the_current_attempt_may_report(cluster: Kube, kube: Kub
     for run in ("s-1", "s-2"):
         kube.until("sweeprun", run, lambda run: phase(run) == "Running")
     kube.run("wait", "pod/stranger", "--for=condition=Ready")
-    first, second = (pod_of(kube, number) for number in (1, 2))
+    first, second = (pod_name(kube, number) for number in (1, 2))
     report: Json = {"metrics": {"loss": 1}, "final": True}
     with service(cluster) as url:
         assert send(url, report, "nonsense")[0] == 401
@@ -104,7 +104,7 @@ def test_only_the_pod_of_the_current_attempt_may_report(cluster: Kube, kube: Kub
 def test_what_is_no_report_is_told_so(cluster: Kube, kube: Kube) -> None:
     kube.apply(sweep("s", ONE, FOR_EVER))
     kube.until("sweeprun", "s-1", lambda run: phase(run) == "Running")
-    good = token(kube, pod_of(kube, 1))
+    good = token(kube, pod_name(kube, 1))
     with service(cluster) as url:
         status, answer = send(url, {"metrics": {"loss": 1, "pad": "x" * 2**20}}, good)
         assert (status, "fewer" in answer["error"]) == (413, True)
@@ -117,7 +117,7 @@ def test_what_is_no_report_is_told_so(cluster: Kube, kube: Kube) -> None:
 def test_a_burst_is_slowed_down_and_stored(cluster: Kube, kube: Kube) -> None:
     kube.apply(sweep("s", ONE, FOR_EVER))
     kube.until("sweeprun", "s-1", lambda run: phase(run) == "Running")
-    good = token(kube, pod_of(kube, 1))
+    good = token(kube, pod_name(kube, 1))
     answers = set()
     with service(cluster) as url:
         sent = 0
@@ -143,7 +143,7 @@ def attempt_is_running(run: Json, number: int) -> bool:
     return phase(run) == "Running" and attempts[-1]["number"] == number
 
 
-def pod_of(kube: Kube, number: int) -> str:
+def pod_name(kube: Kube, number: int) -> str:
     (pod,) = kube.all("pod", f"sweep-operator.io/run-number={number}")
     name: str = pod["metadata"]["name"]
     return name
@@ -151,9 +151,7 @@ def pod_of(kube: Kube, number: int) -> str:
 
 def stranger() -> Json:
     """A pod that belongs to no run."""
-    (container,) = sweep("s", ONE, FOR_EVER)["spec"]["template"]["spec"]["template"]["spec"][
-        "containers"
-    ]
+    container = main_of(sweep("s", ONE, FOR_EVER))
     assert container["image"] == IMAGE
     return {
         "apiVersion": "v1",

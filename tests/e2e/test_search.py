@@ -2,7 +2,7 @@
 
 import pytest
 from tests.e2e.kube import Kube
-from tests.e2e.sweeps import finished, phase, sweep
+from tests.e2e.sweeps import finished, in_python, phase, sweep
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -30,10 +30,7 @@ def test_a_search_goes_through_its_runs_and_finds_what_is_good(
         runCap=RUNS,
         parallelism=3,
     )
-    (container,) = made["spec"]["template"]["spec"]["template"]["spec"]["containers"]
-    container |= {"image": digits, "imagePullPolicy": "IfNotPresent"}
-    container["command"] = ["python3", "-c", PROGRAM]
-    kube.apply(made)
+    kube.apply(in_python(made, digits, PROGRAM))
     state = kube.until("sweep", "s", finished, within=400)
     runs = kube.all("sweeprun")
     assert len(runs) == RUNS

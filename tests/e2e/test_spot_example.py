@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.e2e.kube import Json, Kube
-from tests.e2e.sweeps import IMAGE, finished, phase
+from tests.e2e.sweeps import IMAGE, finished, main_of, phase
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -21,7 +21,7 @@ def test_a_run_that_loses_its_node_goes_on_from_its_checkpoint(
 ) -> None:
     example = rendered(kube)
     example["Sweep"]["spec"]["runCap"] = 1
-    assert digits == containers(example["Sweep"])[0]["image"]
+    assert digits == main_of(example["Sweep"])["image"]
     with shared_volume(kube, example.pop("PersistentVolumeClaim"), tmp_path):
         kube.apply(*example.values())
         kube.until("sweeprun", "spot-1", lambda run: phase(run) == "Running")
@@ -52,11 +52,6 @@ def rendered(kube: Kube) -> dict[str, Json]:
     """What `kubectl apply -k examples/spot` applies, by kind."""
     text = kube.run("kustomize", str(ROOT / "examples/spot"))
     return {each["kind"]: each for each in yaml.safe_load_all(text)}
-
-
-def containers(sweep: Json) -> list[Json]:
-    found: list[Json] = sweep["spec"]["template"]["spec"]["template"]["spec"]["containers"]
-    return found
 
 
 @contextmanager

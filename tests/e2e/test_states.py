@@ -5,7 +5,17 @@ from collections.abc import Iterator
 
 import pytest
 from tests.e2e.kube import Json, Kube
-from tests.e2e.sweeps import acknowledged, complete, condition, finished, phase, runs, sweep
+from tests.e2e.sweeps import (
+    acknowledged,
+    complete,
+    condition,
+    finished,
+    main_of,
+    phase,
+    pod_of,
+    runs,
+    sweep,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -131,8 +141,7 @@ def slots(kube: Kube) -> Iterator[Json]:
 def crowded(slots: Json, script: str, **spec: object) -> Json:
     """A sweep of 10 runs, 8 at a time, of which 3 find room."""
     made = sweep("s", {"x": {"values": list(range(10))}}, script, parallelism=8, **spec)
-    pod = made["spec"]["template"]["spec"]["template"]["spec"]
-    pod["containers"][0]["resources"] = slots
+    main_of(made)["resources"] = slots
     return made
 
 
@@ -244,7 +253,7 @@ def test_runs_that_all_fail_are_told_of_and_the_sweep_stays_running(kube: Kube) 
 
 def test_a_run_that_waits_too_long_for_its_start_is_failed_and_says_why(kube: Kube) -> None:
     late = sweep("s", {"x": {"values": [1]}}, pendingTimeout="10s")
-    late["spec"]["template"]["spec"]["template"]["spec"]["nodeSelector"] = {"no": "where"}
+    pod_of(late)["nodeSelector"] = {"no": "where"}
     kube.apply(late)
     kube.until("sweep", "s", finished)
     run = kube.get("sweeprun", "s-1")["status"]

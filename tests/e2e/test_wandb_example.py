@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tests.e2e.conftest import load
 from tests.e2e.kube import Json, Kube
-from tests.e2e.sweeps import finished
+from tests.e2e.sweeps import finished, main_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -30,8 +30,7 @@ def test_a_script_for_wandb_runs_as_it_is(
     kube: Kube, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     example = yaml.safe_load((EXAMPLE / "sweep.yaml").read_text())
-    container = example["spec"]["template"]["spec"]["template"]["spec"]["containers"][0]
-    assert container["image"] == image
+    assert main_of(example)["image"] == image
     kube.apply(example)
     sweep = kube.until("sweep", "wandb", finished, within=300)
 
