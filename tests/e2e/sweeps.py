@@ -1,5 +1,6 @@
 """Sweeps for tests: small, quick, and allowed under the restricted Pod Security profile."""
 
+from collections.abc import Callable
 from typing import Any
 
 IMAGE = "docker.io/library/busybox:1.36"
@@ -89,12 +90,27 @@ def runs(sweep: Json) -> Json:
     return found
 
 
+def holds(sweep: Json, kind: str) -> bool:
+    """Whether one of a sweep's conditions is True."""
+    return condition(sweep, kind).get("status") == "True"
+
+
 def complete(sweep: Json) -> bool:
     """Whether a sweep is at its end for all that is wanted."""
-    return condition(sweep, "Complete").get("status") == "True"
+    return holds(sweep, "Complete")
+
+
+def stalled(sweep: Json) -> bool:
+    """Whether a sweep says that it can't go on."""
+    return holds(sweep, "Stalled")
 
 
 def acknowledged(sweep: Json) -> bool:
     """Whether the operator has seen the spec as it is."""
     observed = (sweep.get("status") or {}).get("observedGeneration")
     return bool(observed == sweep["metadata"]["generation"])
+
+
+def is_now(name: str) -> Callable[[Json], bool]:
+    """Whether a sweep is in a phase, and says so of the spec as it is."""
+    return lambda sweep: phase(sweep) == name and acknowledged(sweep)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from tests.bad_input.cases import BAD_SWEEPS, Case
 from tests.e2e.kube import Kube
-from tests.e2e.sweeps import condition, finished, phase, sweep
+from tests.e2e.sweeps import condition, finished, phase, stalled, sweep
 
 pytestmark = pytest.mark.e2e
 
@@ -38,11 +38,7 @@ def test_a_good_sweep_among_bad_ones_finishes(bad: Kube) -> None:
 
 @pytest.mark.parametrize("case", JUDGED, ids=str)
 def test_the_operator_says_what_is_wrong(bad: Kube, case: Case) -> None:
-    state = bad.until(
-        "sweep",
-        name_of(case),
-        lambda state: condition(state, "Stalled").get("status") == "True",
-    )
+    state = bad.until("sweep", name_of(case), stalled)
     told = condition(state, "Stalled")
     assert told["reason"] == case.reason
     assert case.said_by_operator in told["message"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from tests.e2e.kube import Json, Kube
-from tests.e2e.sweeps import acknowledged, phase, sweep
+from tests.e2e.sweeps import is_now, sweep
 
 pytestmark = pytest.mark.e2e
 
@@ -23,10 +23,6 @@ def as_manager(name: str) -> tuple[str, ...]:
 def manifest(state: str | None) -> str:
     spec = SWEEP["spec"] | ({"state": state} if state else {})
     return json.dumps(SWEEP | {"spec": spec})
-
-
-def is_now(name: str):  # type: ignore[no-untyped-def]
-    return lambda state: phase(state) == name and acknowledged(state)
 
 
 def test_a_state_that_git_leaves_out_belongs_to_people(kube: Kube) -> None:

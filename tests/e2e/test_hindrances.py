@@ -2,7 +2,7 @@
 
 import pytest
 from tests.e2e.kube import Json, Kube
-from tests.e2e.sweeps import condition, finished, main_of, phase, pod_of, sweep
+from tests.e2e.sweeps import condition, finished, holds, main_of, phase, pod_of, stalled, sweep
 
 pytestmark = pytest.mark.e2e
 
@@ -11,11 +11,7 @@ SOON = 30
 
 
 def not_starting(state: Json) -> bool:
-    return condition(state, "PodsNotStarting").get("status") == "True"
-
-
-def stalled(state: Json) -> bool:
-    return condition(state, "Stalled").get("status") == "True"
+    return holds(state, "PodsNotStarting")
 
 
 def test_a_pod_security_refusal_is_said_and_the_sweep_goes_on_when_it_is_lifted(kube: Kube) -> None:

@@ -1,7 +1,7 @@
 """The contract's table of commands and the design's table of states, cell by cell."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.e2e.kube import Json, Kube
@@ -10,10 +10,13 @@ from tests.e2e.sweeps import (
     complete,
     condition,
     finished,
+    holds,
+    is_now,
     main_of,
     phase,
     pod_of,
     runs,
+    stalled,
     sweep,
 )
 
@@ -33,14 +36,9 @@ def reasons(kube: Kube, of: str) -> set[str]:
     return {run["status"]["reason"] for run in kube.all("sweeprun") if phase(run) == of}
 
 
-def running(count: int):  # type: ignore[no-untyped-def]
+def running(count: int) -> Callable[[Json], bool]:
     """Whether so many runs are Running."""
     return lambda state: runs(state).get("running") == count
-
-
-def is_now(name: str):  # type: ignore[no-untyped-def]
-    """Whether a sweep is in a phase, and says so of the spec as it is."""
-    return lambda state: phase(state) == name and acknowledged(state)
 
 
 # The commands
@@ -130,12 +128,12 @@ def slots(kube: Kube) -> Iterator[Json]:
     node = kube.run("get", "nodes", "-o", "name").split()[0]
     path = f"/status/capacity/{name.replace('/', '~1')}"
 
-    def patch(operation: Json) -> None:
+    def patch(operation: str) -> None:
         kube.run("patch", node, "--subresource=status", "--type=json", "-p", f"[{operation}]")
 
-    patch(f'{{"op": "add", "path": "{path}", "value": "3"}}')  # type: ignore[arg-type]
+    patch(f'{{"op": "add", "path": "{path}", "value": "3"}}')
     yield {"requests": {name: "1"}, "limits": {name: "1"}}
-    patch(f'{{"op": "remove", "path": "{path}"}}')  # type: ignore[arg-type]
+    patch(f'{{"op": "remove", "path": "{path}"}}')
 
 
 def crowded(slots: Json, script: str, **spec: object) -> Json:
@@ -244,9 +242,7 @@ def test_a_spent_failure_budget_fails_the_sweep_and_a_larger_one_lets_it_go_on(k
 
 def test_runs_that_all_fail_are_told_of_and_the_sweep_stays_running(kube: Kube) -> None:
     kube.apply(sweep("s", CHOICES, "exit 1", parallelism=3))
-    state = kube.until(
-        "sweep", "s", lambda state: condition(state, "SystematicFailures").get("status") == "True"
-    )
+    state = kube.until("sweep", "s", lambda state: holds(state, "SystematicFailures"))
     assert phase(state) == "Running"
     kube.edit("s", state="Cancelled")
 
@@ -294,9 +290,7 @@ def test_a_sweep_of_the_same_name_waits_for_what_an_orphaning_delete_left(kube: 
     kube.until("sweep", "s", running(1))
     kube.run("delete", "sweep", "s", "--cascade=orphan")
     kube.apply(sweep("s", {"x": {"values": [2]}}))
-    state = kube.until(
-        "sweep", "s", lambda state: condition(state, "Stalled").get("status") == "True"
-    )
+    state = kube.until("sweep", "s", stalled)
     assert condition(state, "Stalled")["reason"] == "WaitingForCleanup"
     assert "kubectl delete sweeprun s-1" in condition(state, "Stalled")["message"]
     assert phase(state) == "Running"

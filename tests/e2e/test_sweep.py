@@ -1,10 +1,11 @@
 """A sweep from its start to its end, on real containers."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from tests.e2e.kube import Json, Kube
-from tests.e2e.sweeps import condition, finished, phase, sweep
+from tests.e2e.sweeps import condition, finished, phase, runs, sweep
 
 pytestmark = pytest.mark.e2e
 
@@ -56,13 +57,13 @@ def test_a_random_sweep_makes_as_many_runs_as_its_cap_and_never_more_at_a_time(k
     assert all(0.0001 <= rate <= 0.1 for rate in rates)
 
 
-def at_most_active(most: int):  # type: ignore[no-untyped-def]
+def at_most_active(most: int) -> Callable[[Json], None]:
     """A check of a Sweep's every state: never more runs active than allowed."""
 
-    def check(sweep: Json) -> None:
-        runs = (sweep.get("status") or {}).get("runs", {})
-        active = runs.get("running", 0) + runs.get("pending", 0)
-        assert active <= most, f"{active} runs active: {runs}"
+    def check(state: Json) -> None:
+        counted = runs(state)
+        active = counted.get("running", 0) + counted.get("pending", 0)
+        assert active <= most, f"{active} runs active: {counted}"
 
     return check
 
@@ -119,8 +120,7 @@ def test_a_failing_run_is_failed_and_its_sweep_goes_on(kube: Kube) -> None:
     phases: list[tuple[str, int]] = []
 
     def note(state: Json) -> None:
-        failed = (state.get("status") or {}).get("runs", {}).get("failed", 0)
-        phases.append((phase(state), failed))
+        phases.append((phase(state), runs(state).get("failed", 0)))
 
     end = kube.until("sweep", "mixed", finished, seen=note)
     assert ("Running", 1) in phases
