@@ -46,6 +46,12 @@ class Kube:
         """Change fields of a Sweep's spec."""
         self.run("patch", "sweep", name, "--type=merge", "-p", json.dumps({"spec": spec}))
 
+    def evict(self, pod: str) -> None:
+        """Evict one pod, as `kubectl drain` does with all of a node."""
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/eviction"
+        self.run("create", "--raw", path, "-f", "-", given=json.dumps(eviction))
+
     def refusal(self, *arguments: str, given: str | None = None) -> str:
         """Run kubectl, which must fail: what it said."""
         done = self._run(*arguments, given=given)

@@ -53,13 +53,7 @@ def test_a_result_that_was_reported_counts_though_its_pod_is_evicted_then(kube: 
     kube.apply(sweep("s", ONE, script, metric={"name": "loss"}))
     kube.until("sweeprun", "s-1", lambda run: run.get("status", {}).get("value") == 0.5)
     (pod,) = kube.all("pod")
-    eviction = {
-        "apiVersion": "policy/v1",
-        "kind": "Eviction",
-        "metadata": {"name": pod["metadata"]["name"]},
-    }
-    path = f"/api/v1/namespaces/{kube.namespace}/pods/{pod['metadata']['name']}/eviction"
-    kube.run("create", "--raw", path, "-f", "-", given=json.dumps(eviction))
+    kube.evict(pod["metadata"]["name"])
     kube.until("sweep", "s", finished)
     status = kube.get("sweeprun", "s-1")["status"]
     assert (status["phase"], status["value"]) == ("Finished", 0.5)

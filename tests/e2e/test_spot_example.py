@@ -1,6 +1,5 @@
 """examples/spot, as it is in the repository: a run that loses its node goes on where it was."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.e2e.kube import Json, Kube
+from tests.e2e.nodes import Nodes
 from tests.e2e.sweeps import IMAGE, finished, main_of, phase
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_run_that_loses_its_node_goes_on_from_its_checkpoint(
-    kube: Kube, digits: str, tmp_path: Path
+    kube: Kube, nodes: Nodes, digits: str, tmp_path: Path
 ) -> None:
     example = rendered(kube)
     example["Sweep"]["spec"]["runCap"] = 1
@@ -28,8 +28,8 @@ def test_a_run_that_loses_its_node_goes_on_from_its_checkpoint(
         (pod,) = kube.all("pod", "sweep-operator.io/attempt=1")
         # Ends when so much was said: some ten epochs, of which each has left a checkpoint.
         first = said(kube, "spot-1-1", "--follow", "--limit-bytes=300")
-        with nothing_new_on(kube, pod["spec"]["nodeName"]):
-            evict(kube, pod["metadata"]["name"])
+        with nothing_new_on(kube, nodes, pod["spec"]["nodeName"]):
+            kube.evict(pod["metadata"]["name"])
             phases = ["Running"]
             run = kube.until("sweeprun", "spot-1", finished, within=300, seen=note(phases))
     assert phases == ["Running", "Crashed", "Pending", "Running", "Finished"]
@@ -37,7 +37,7 @@ def test_a_run_that_loses_its_node_goes_on_from_its_checkpoint(
     assert (status["preemptions"], status.get("failures", 0)) == (1, 0)
     attempts = [(each["outcome"], each["reason"], each["exitCode"]) for each in status["attempts"]]
     assert attempts == [("Crashed", "EvictionByEvictionAPI", 143), ("Finished", "Completed", 0)]
-    assert len({each["node"] for each in status["attempts"]}) == min(2, len(nodes(kube)))
+    assert len({each["node"] for each in status["attempts"]}) == min(2, len(nodes.names()))
 
     seen, second = epochs(first), epochs(said(kube, "spot-1-2"))
     resumed = status["metrics"]["resumed_from_epoch"]
@@ -109,12 +109,9 @@ def shared_volume(kube: Kube, claim: Json, folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def nothing_new_on(kube: Kube, node: str) -> Iterator[None]:
+def nothing_new_on(kube: Kube, nodes: Nodes, node: str) -> Iterator[None]:
     """Keep new pods off a node, if there is another one for them."""
-    nodes = [
-        each["metadata"]["name"] for each in kube.all("node") if not each["spec"].get("taints")
-    ]
-    if nodes == [node]:
+    if nodes.names() == {node}:
         yield
         return
     kube.run("cordon", node)
@@ -122,18 +119,6 @@ def nothing_new_on(kube: Kube, node: str) -> Iterator[None]:
         yield
     finally:
         kube.run("uncordon", node)
-
-
-def nodes(kube: Kube) -> list[str]:
-    """The nodes that take any pod."""
-    return [each["metadata"]["name"] for each in kube.all("node") if not each["spec"].get("taints")]
-
-
-def evict(kube: Kube, pod: str) -> None:
-    """Evict one pod, as `kubectl drain` does with all of a node."""
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
-    path = f"/api/v1/namespaces/{kube.namespace}/pods/{pod}/eviction"
-    kube.run("create", "--raw", path, "-f", "-", given=json.dumps(eviction))
 
 
 def said(kube: Kube, job: str, *options: str) -> str:
