@@ -7,13 +7,13 @@ so a creation that is cut off at any point leaves enough behind for the next com
 from __future__ import annotations
 
 import fcntl
-import http.client
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 
 from local_cluster import (
@@ -301,11 +301,6 @@ def _containerd_answers(machine: Machine) -> bool:
 
 def _dns_ready(layout: ClusterLayout) -> bool:
     address = str(layout.addresses.control_plane)
-    connection = http.client.HTTPConnection(address, addons.READY_PORT, timeout=2)
-    try:
+    with closing(HTTPConnection(address, addons.READY_PORT, timeout=2)) as connection:
         connection.request("GET", "/ready")
         return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
