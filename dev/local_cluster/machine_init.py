@@ -102,6 +102,10 @@ def _mount(kind: str, options: str, target: Path) -> None:
     subprocess.run(["mount", "-t", kind, "-o", options, kind, str(target)], check=True)
 
 
+_NOT_EXECUTED = 127
+"""The exit code of a component that can't be executed, as a shell has it."""
+
+
 class Supervisor:
     """Starts components, reaps everything, and writes down what happened."""
 
@@ -117,9 +121,13 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
         while True:
             self._reap()
-            self._start()
-            _write(MACHINE / "state.json", self._state)
+            self.mind()
             signal.sigwaitinfo(self._signals)
+
+    def mind(self) -> None:
+        """Start what is new, and write down what became of each."""
+        self._start()
+        _write(MACHINE / "state.json", self._state)
 
     def _reap(self) -> None:
         while True:
@@ -142,26 +150,34 @@ class Supervisor:
             if known and known["exit"] is None:
                 os.kill(known["pid"], signal.SIGKILL)
                 os.waitpid(known["pid"], 0)
+            pid = self._spawn(name, component["argv"])
             self._state["components"][name] = {
-                "pid": self._spawn(name, component["argv"]),
-                "exit": None,
+                "pid": pid,
+                "exit": _NOT_EXECUTED if pid is None else None,
                 "generation": component["generation"],
             }
 
-    def _spawn(self, name: str, argv: list[str]) -> int:
-        log = str(MACHINE / "components" / f"{name}.log")
-        return os.posix_spawnp(
-            argv[0],
-            argv,
-            self._environ,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsigmask=[],
-            setsid=True,
-        )
+    def _spawn(self, name: str, argv: list[str]) -> int | None:
+        """Start a component; None, and the reason in its log, where it can't be executed."""
+        log = MACHINE / "components" / f"{name}.log"
+        to_log = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        try:
+            return os.posix_spawnp(
+                argv[0],
+                argv,
+                self._environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_OPEN, 1, str(log), to_log, 0o644),
+                    (os.POSIX_SPAWN_DUP2, 1, 2),
+                ],
+                setsigmask=[],
+                setsid=True,
+            )
+        except OSError as error:  # process 1 must not end with it, and the machine with that
+            with log.open("a") as words:
+                words.write(f"{error}\n")
+            return None
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
