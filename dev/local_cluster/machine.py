@@ -26,18 +26,16 @@ class ComponentStatus:
 
     machine: MachineLayout
     name: str
+    running: bool
+    """Its machine is up, whose process 1 hasn't said that it has ended."""
     pid: int | None
-    """Host process id; None once the component has ended."""
+    """Host process id; None also of a component that has started or ended this very moment."""
     exit_code: int | None
     """As subprocess has it: negative for the signal that ended it."""
 
-    @property
-    def running(self) -> bool:
-        return self.pid is not None
-
     def describe(self) -> str:
         if self.running:
-            return f"running (pid {self.pid})"
+            return f"running (pid {self.pid})" if self.pid else "running"
         if self.exit_code is None:
             return "gone with its machine"
         if self.exit_code < 0:
@@ -130,15 +128,12 @@ class Machine:
     def components(self) -> list[ComponentStatus]:
         init = self.init
         pids = inside(init) if init else {}
-        return [
-            ComponentStatus(
-                self.layout,
-                name,
-                pids.get(component["pid"]) if component["exit"] is None else None,
-                component["exit"],
-            )
-            for name, component in self._state().get("components", {}).items()
-        ]
+        found = []
+        for name, component in self._state().get("components", {}).items():
+            running = init is not None and component["exit"] is None
+            pid = pids.get(component["pid"]) if running else None
+            found.append(ComponentStatus(self.layout, name, running, pid, component["exit"]))
+        return found
 
     def execute(
         self, command: list[str], stdin: IO[bytes] | None = None

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from local_cluster import machine_init
 from local_cluster.layout import MachineLayout
-from local_cluster.machine import Machine
+from local_cluster.machine import ComponentStatus, Machine
 from local_cluster.machine_init import Supervisor
 from local_cluster.processes import Process
 
@@ -22,10 +23,34 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(MachineLayout("c", 0, IPv4Address("127.0.0.1"), tmp_path))
 
 
-def init() -> dict[str, int]:
+def init(**changes: int) -> dict[str, int]:
     process = Process.find(os.getpid())
     assert process is not None
-    return {"pid": process.pid, "start_time": process.start_time}
+    return {"pid": process.pid, "start_time": process.start_time} | changes
+
+
+def written(machine: Machine, init: dict[str, int], **component: int | None) -> ComponentStatus:
+    """What is seen of a component once process 1 has written this of it."""
+    state = {"init": init, "components": {"etcd": component}}
+    (machine.layout.folder / "state.json").write_text(json.dumps(state))
+    (status,) = machine.components()
+    return status
+
+
+def test_a_component_has_ended_when_process_1_says_so_and_not_before(machine: Machine) -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        status = written(machine, init(), pid=process.pid, exit=None)
+        assert status.describe() == f"running (pid {process.pid})"
+        process.kill()
+    status = written(machine, init(), pid=process.pid, exit=None)
+    assert status.running, "what became of it isn't known yet"
+    status = written(machine, init(), pid=process.pid, exit=3)
+    assert (status.running, status.describe()) == (False, "exited with 3")
+
+
+def test_a_component_is_gone_with_its_machine(machine: Machine) -> None:
+    status = written(machine, init(start_time=0), pid=os.getpid(), exit=None)
+    assert (status.running, status.describe()) == (False, "gone with its machine")
 
 
 @pytest.mark.parametrize(
