@@ -242,6 +242,10 @@ class Clusters:
         """Wait for a condition, and no longer than every component lives."""
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         while not _holds(condition):
+            for machine in layout.machines:
+                if Machine(machine).init is None:
+                    words = machine.log("init").read_text()
+                    raise ClusterError(f"machine {machine.name} died; it said:\n{words}")
             dead = [status for status in self.components(layout) if not status.running]
             if dead:
                 status = dead[0]
@@ -249,10 +253,6 @@ class Clusters:
                     f"{status.name} on {status.machine.name} {status.describe()} while waiting for "
                     f"{what}; the last lines of its log:\n{status.last_lines()}"
                 )
-            for machine in layout.machines:
-                if Machine(machine).init is None:
-                    log = machine.log("init")
-                    raise ClusterError(f"machine {machine.name} died; it said:\n{log.read_text()}")
             if time.monotonic() > deadline:
                 raise ClusterError(f"waited {_TIMEOUT_SECONDS} s in vain for {what}")
             time.sleep(0.1)

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from local_cluster import machine_init
-from local_cluster.layout import MachineLayout
+from local_cluster.cluster import Clusters
+from local_cluster.console import Console
+from local_cluster.errors import ClusterError
+from local_cluster.layout import Addresses, Cache, ClusterLayout, MachineLayout
 from local_cluster.machine import ComponentStatus, Machine
 from local_cluster.machine_init import Supervisor
 from local_cluster.processes import Process
@@ -30,7 +33,7 @@ def init(**changes: int) -> dict[str, int]:
 
 
 def written(machine: Machine, init: dict[str, int], **component: int | None) -> ComponentStatus:
-    """What is seen of a component once process 1 has written this of it."""
+    """What is seen of etcd once process 1 has written this of it."""
     state = {"init": init, "components": {"etcd": component}}
     (machine.layout.folder / "state.json").write_text(json.dumps(state))
     (status,) = machine.components()
@@ -51,6 +54,19 @@ def test_a_component_has_ended_when_process_1_says_so_and_not_before(machine: Ma
 def test_a_component_is_gone_with_its_machine(machine: Machine) -> None:
     status = written(machine, init(start_time=0), pid=os.getpid(), exit=None)
     assert (status.running, status.describe()) == (False, "gone with its machine")
+
+
+def test_a_machine_that_died_is_named_with_its_last_words_rather_than_what_it_took_along(
+    tmp_path: Path,
+) -> None:
+    layout = ClusterLayout("c", tmp_path, Addresses(0))
+    died = layout.control_plane
+    died.logs.mkdir(parents=True)
+    died.log("init").write_text("no space left")
+    written(Machine(died), init(start_time=0), pid=os.getpid(), exit=None)
+    clusters = Clusters(Cache(tmp_path), Console())
+    with pytest.raises(ClusterError, match="machine c-control-plane died; it said:\nno space left"):
+        clusters._wait(layout, "the API server to be ready", lambda: False)
 
 
 @pytest.mark.parametrize(
