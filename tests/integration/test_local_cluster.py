@@ -39,8 +39,8 @@ def cluster(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str
     )
 
 
-def delete(name: str) -> None:
-    done = cluster("delete", "cluster", "--name", name)
+def delete(name: str, **environ: str) -> None:
+    done = cluster("delete", "cluster", "--name", name, **environ)
     assert done.returncode == 0, done.stderr
 
 
@@ -270,7 +270,9 @@ def test_a_component_that_dies_in_creation_is_named_with_its_last_words(tmp_path
     (copy / "kube-scheduler").write_text("#!/bin/sh\necho no schedule today\nexit 3\n")
     (copy / "kube-scheduler").chmod(0o755)
     done = cluster("create", "cluster", "--name", BROKEN, XDG_CACHE_HOME=str(tmp_path))
-    assert done.returncode == 1
+    if done.returncode == 0:
+        delete(BROKEN, XDG_CACHE_HOME=str(tmp_path))
+    assert done.returncode == 1, done.stderr
     assert f"kube-scheduler on {BROKEN}-control-plane exited with 3" in done.stderr, done.stderr
     assert "no schedule today" in done.stderr
     kept = tmp_path / "sweep-operator" / "failed" / BROKEN / f"{BROKEN}-control-plane"
