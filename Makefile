@@ -49,6 +49,10 @@ test-all: venv test-cluster ## All tests
 test-unit: venv ## The tests that need no cluster
 	$(BIN)/pytest tests/unit tests/contract $(ARGS)
 
+.PHONY: differences
+differences: venv ## Compare grids, quantiles and early termination with W&B's own library
+	$(BIN)/python -m tests.differential
+
 ##### To change it
 
 .PHONY: venv

@@ -4,9 +4,7 @@ Each is asked for the next run's parameters, given the runs that ended and those
 """
 
 import json
-import os
 import subprocess
-import venv
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any, Final, cast
 
 import optuna
 from benchmarks.search.problems import Parameters, Problem
+from benchmarks.search.wandb_python import wandb_python
 
 from sweep_operator.api.parameters import Parameter
 from sweep_operator.search import METHODS, Space
@@ -21,9 +20,6 @@ from sweep_operator.search.method import Observation, Pending
 
 Ended = Sequence[tuple[Parameters, float]]
 """Parameters and loss of each run that ended, the first first."""
-
-SWEEPS: Final = ("sweeps==0.3.0", "numpy==1.26.4", "scikit-learn==1.9.1", "scipy==1.17.1")
-"""W&B's search, and what its results depend on. It needs numpy below 2."""
 
 
 class Searcher(ABC):
@@ -66,7 +62,7 @@ class Wandb(Searcher):
         }
         script = Path(__file__).with_name("wandb_sweeps.py")
         self._process = subprocess.Popen(  # noqa: S603 - its own script
-            [sweeps_python(), "-W", "ignore", script, str(seed)],
+            [wandb_python(), "-W", "ignore", script, str(seed)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -124,20 +120,6 @@ def _suggested(trial: optuna.Trial, name: str, written: Mapping[str, Any]) -> An
             return trial.suggest_float(name, low, high, step=written["q"])
         case distribution:
             return trial.suggest_float(name, low, high, log=distribution == "log_uniform_values")
-
-
-def sweeps_python() -> Path:
-    """The interpreter that has W&B's search: made at first use, kept with the user's caches."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = caches / "sweep-operator" / "sweeps-0.3.0"
-    python = folder / "bin" / "python"
-    done = folder / "complete"
-    if not done.exists():
-        venv.create(folder, clear=True, with_pip=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", *SWEEPS]
-        subprocess.run(install, check=True)  # noqa: S603 - names of packages, as above
-        done.touch()
-    return python
 
 
 Start = Callable[[Problem, int], Searcher]

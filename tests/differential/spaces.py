@@ -1,20 +1,9 @@
-"""Where grids and quantiles differ from W&B's: `python -m benchmarks.search.differences`.
+"""Grids and quantiles against W&B's: 200 spaces and 1,000 parameters, drawn at random."""
 
-200 spaces and 1,000 parameters, drawn at random. Each difference must have a reason, which
-docs/search.md has too; one without ends the program with 1.
-"""
-
-import json
 import math
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 from typing import Any, Final
-
-from benchmarks.search.searchers import sweeps_python
 
 from sweep_operator.api.parameters import Parameter
 from sweep_operator.search import METHODS, Space
@@ -24,49 +13,31 @@ PARAMETERS: Final = 1_000
 SHARES: Final = 20
 MOST_POINTS: Final = 1_000
 
+EQUAL: Final = "equal"
+UNEXPLAINED: Final = "unexplained"
 STEPS: Final = "a grid over q_uniform has the multiples of q from min to max"
 INSIDE: Final = "a multiple of q outside the bounds is the outermost one inside"
-EQUAL: Final = "equal"
 
 
-def main() -> int:
-    """Compare, and say how often there was which difference."""
-    random = Random(20)  # noqa: S311 - no secret
-    spaces = [_space(random) for _ in range(SPACES)]
+def grids(random: Random) -> list[dict[str, Any]]:
+    """What a grid is asked for: spec.parameters each."""
+    return [_space(random) for _ in range(SPACES)]
+
+
+def quantiles(random: Random) -> list[tuple[dict[str, Any], list[float]]]:
+    """Parameters, and shares of all their draws."""
     parameters = [_parameter(random) for _ in range(PARAMETERS)]
-    shares = [[random.random() for _ in range(SHARES)] for _ in parameters]
-    wandb = _asked({"grids": spaces, "quantiles": list(zip(parameters, shares, strict=True))})
-    found: Counter[str] = Counter()
-    for space, theirs in zip(spaces, wandb["grids"], strict=True):
-        found["grid: " + _grid_difference(space, theirs)] += 1
-    for parameter, asked, theirs in zip(parameters, shares, wandb["quantiles"], strict=True):
-        for share, value in zip(asked, theirs, strict=True):
-            found["quantile: " + _quantile_difference(parameter, share, value)] += 1
-    for what, count in sorted(found.items()):
-        print(f"{count:6d} {what}")
-    return int(any("unexplained" in what for what in found))
+    return [(each, [random.random() for _ in range(SHARES)]) for each in parameters]
 
 
-def _asked(question: dict[str, Any]) -> dict[str, Any]:
-    script = Path(__file__).with_name("wandb_oracle.py")
-    answer = subprocess.run(  # noqa: S603 - its own script
-        [sweeps_python(), "-W", "ignore", script],
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: dict[str, Any] = json.loads(answer.stdout)
-    return found
-
-
-def _grid_difference(parameters: dict[str, Any], theirs: list[Any]) -> str:
+def grid_difference(parameters: dict[str, Any], theirs: list[Any]) -> str:
+    """Why W&B's grid has other runs."""
     ours = list(_grid(parameters))
     if ours == theirs:
         return EQUAL
     listed = {name: _as_wandb_lists(each) for name, each in parameters.items()}
     same = _rounded(list(_grid(listed))) == _rounded(theirs)
-    return STEPS if same else f"unexplained {parameters}"
+    return STEPS if same else f"{UNEXPLAINED} {parameters}"
 
 
 def _grid(parameters: dict[str, Any]) -> Iterator[Any]:
@@ -98,7 +69,8 @@ def _rounded(value: Any) -> Any:
     return round(value, 12) if isinstance(value, float) else value
 
 
-def _quantile_difference(parameter: dict[str, Any], share: float, theirs: Any) -> str:
+def quantile_difference(parameter: dict[str, Any], share: float, theirs: Any) -> str:
+    """Why W&B has another value below which this share of the draws lies."""
     (dimension,) = _space_of({"x": parameter}).dimensions
     domain = dimension.domain
     ours = domain.quantile(share)
@@ -107,7 +79,7 @@ def _quantile_difference(parameter: dict[str, Any], share: float, theirs: Any) -
     bounds = domain.bounds
     if "q" in parameter and bounds and ours in bounds and not bounds[0] <= theirs <= bounds[1]:
         return INSIDE
-    return f"unexplained {parameter} at {share}: {ours} and {theirs}"
+    return f"{UNEXPLAINED} {parameter} at {share}: {ours} and {theirs}"
 
 
 def _near(ours: Any, theirs: Any) -> bool:
@@ -185,7 +157,3 @@ def _parameter(random: Random) -> dict[str, Any]:
     except ValueError:  # no multiple of q between min and max
         return _parameter(random)
     return numbers
-
-
-if __name__ == "__main__":
-    sys.exit(main())
