@@ -17,7 +17,7 @@ from tests.unit.planning.facts import NOW, job, pod
 
 from sweep_operator.api.objective import EarlyTerminate
 from sweep_operator.effects.observe import run_facts
-from sweep_operator.planning.hyperband import measure_of
+from sweep_operator.planning.early_termination import measure_of, rule_of
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.record import report_status
 from sweep_operator.planning.reports import read_reports
@@ -74,11 +74,11 @@ def _stopped(history: History, rule: Mapping[str, Any]) -> list[str]:
     ledger.judge_by(history.goal)
     for number, (_, reports) in enumerate(history.runs, start=1):
         ledger.put_run(run_facts(_record(history, number, reports)))
-    spec = EarlyTerminate.model_validate(rule)
+    asked = rule_of(EarlyTerminate.model_validate(rule))
     return [
         str(number)
         for number, (state, _) in enumerate(history.runs, start=1)
-        if state == "running" and ledger.behind(ledger.runs[number], spec)
+        if state == "running" and ledger.behind(ledger.runs[number], asked)
     ]
 
 

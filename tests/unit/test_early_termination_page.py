@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from sweep_operator.api.objective import EarlyTerminate
-from sweep_operator.planning.hyperband import brackets
+from sweep_operator.planning.early_termination import rule_of
 
 PAGE = (Path(__file__).parents[2] / "docs/early-termination.md").read_text()
 ROWS = re.findall(r"^\| `(m[^`]*)` \| ([\d, ]+)(?:, …)? \|$", PAGE, re.MULTILINE)
@@ -17,7 +17,7 @@ ROWS = re.findall(r"^\| `(m[^`]*)` \| ([\d, ]+)(?:, …)? \|$", PAGE, re.MULTILI
 def test_brackets_are_those_that_the_page_shows(spec: str, shown: str) -> None:
     rule = EarlyTerminate.model_validate({"type": "hyperband", **yaml.safe_load(f"{{{spec}}}")})
     told = [int(each) for each in shown.split(", ")]
-    assert list(brackets(rule))[: len(told)] == told
+    assert list(rule_of(rule).brackets())[: len(told)] == told
 
 
 def test_the_page_shows_both_ways_to_say_them() -> None:

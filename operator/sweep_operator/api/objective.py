@@ -5,10 +5,14 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from sweep_operator.api.model import Model, Number
-from sweep_operator.api.run import MAX_BRACKETS
+from sweep_operator.api.model import Model, Number, wrong
+from sweep_operator.api.run import MAX_BRACKETS, MAX_RUNS
 
 MAX_ITERATIONS: Final = 1_000_000_000
+
+ETA: Final = 3.0
+MIN_RUNS: Final = 5
+"""Defaults of early termination, which the CRD doesn't fill in: each belongs to one rule."""
 
 ONE_WAY: Final = "write minIter, or maxIter and s, and not both"
 S_WITH_MAX_ITER: Final = "maxIter and s go together: write both"
@@ -49,6 +53,22 @@ class EarlyTerminateType(StrEnum):
     """By which rule runs are stopped early."""
 
     HYPERBAND = "hyperband"
+    MEDIAN = "median"
+
+
+OWN_FIELDS: Final = {
+    "maxIter": EarlyTerminateType.HYPERBAND,
+    "s": EarlyTerminateType.HYPERBAND,
+    "eta": EarlyTerminateType.HYPERBAND,
+    "strict": EarlyTerminateType.HYPERBAND,
+    "minRuns": EarlyTerminateType.MEDIAN,
+}
+"""Fields that only one rule has."""
+
+
+def belongs(field: str) -> str:
+    """What is said of a field that the rule doesn't have."""
+    return f"{field} goes with type: {OWN_FIELDS[field]}: remove it, or write that"
 
 
 class EarlyTerminate(Model):
@@ -58,7 +78,9 @@ class EarlyTerminate(Model):
         EarlyTerminateType,
         Field(
             description="hyperband: at some iterations, the brackets, a run goes on only if it is "
-            "among the best 1/eta of those that got there. An iteration is a report of the metric."
+            "among the best 1/eta of those that got there. median: it goes on unless its best is "
+            "worse than the median of what the others were at the same iteration. An iteration is "
+            "a report of the metric."
         ),
     ]
     min_iter: Annotated[
@@ -66,8 +88,9 @@ class EarlyTerminate(Model):
         Field(
             ge=1,
             le=MAX_ITERATIONS,
-            description="The first bracket; the others follow by eta: minIter: 3 gives 3, 9, 27, "
-            "81 and so on. Either this, or maxIter and s.",
+            description="hyperband: the first bracket; the others follow by eta: minIter: 3 gives "
+            "3, 9, 27, 81 and so on. Either this, or maxIter and s. median: the first iteration "
+            "at which runs are compared. Default there: 1.",
         ),
     ] = None
     max_iter: Annotated[
@@ -75,31 +98,53 @@ class EarlyTerminate(Model):
         Field(
             ge=1,
             le=MAX_ITERATIONS,
-            description="How many iterations a whole run has; s brackets lie before it, each an "
-            "eta-th of the next: maxIter: 27 and s: 2 give 3 and 9.",
+            description="hyperband: how many iterations a whole run has; s brackets lie before it, "
+            "each an eta-th of the next: maxIter: 27 and s: 2 give 3 and 9.",
         ),
     ] = None
     s: Annotated[
-        int | None, Field(ge=1, le=MAX_BRACKETS, description="How many brackets, with maxIter.")
+        int | None,
+        Field(ge=1, le=MAX_BRACKETS, description="hyperband: how many brackets, with maxIter."),
     ] = None
     eta: Annotated[
-        Number,
-        Field(gt=1, le=1000, description="One run in so many goes on at each bracket."),
-    ] = 3.0
-    strict: Annotated[
-        bool,
+        Annotated[Number, Field(gt=1, le=1000)] | None,
         Field(
-            description="Whether a run's value at the bracket counts, rather than its best so far: "
-            "stops more runs."
+            description=f"hyperband: one run in so many goes on at each bracket. Default: {ETA:g}."
         ),
-    ] = False
+    ] = None
+    strict: Annotated[
+        bool | None,
+        Field(
+            description="hyperband: whether a run's value at the bracket counts, rather than its "
+            "best so far: stops more runs. Default: false."
+        ),
+    ] = None
+    min_runs: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=MAX_RUNS,
+            description="median: how many others must have reached an iteration before a run is "
+            f"compared with them. Default: {MIN_RUNS}.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _fields_are_those_of_the_rule(self) -> Self:
+        written = self.model_dump(by_alias=True, exclude_none=True)
+        for field, rule in OWN_FIELDS.items():
+            if field in written and rule is not self.type:
+                raise wrong(field, belongs(field))
+        return self
 
     @model_validator(mode="after")
     def _brackets_are_said_one_way(self) -> Self:
+        if self.type is not EarlyTerminateType.HYPERBAND:
+            return self
         if (self.min_iter is None) == (self.max_iter is None):
             raise ValueError(ONE_WAY)
         if (self.s is None) != (self.max_iter is None):
             raise ValueError(S_WITH_MAX_ITER)
-        if self.max_iter is not None and self.max_iter < self.eta:
+        if self.max_iter is not None and self.max_iter < (self.eta or ETA):
             raise ValueError(NO_BRACKETS)
         return self

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sweep_operator.api.names import MAX_SWEEP_NAME
-from sweep_operator.api.objective import NO_BRACKETS, ONE_WAY, S_WITH_MAX_ITER
+from sweep_operator.api.objective import (
+    ETA,
+    NO_BRACKETS,
+    ONE_WAY,
+    OWN_FIELDS,
+    S_WITH_MAX_ITER,
+    EarlyTerminateType,
+    belongs,
+)
 from sweep_operator.api.parameters import (
     EXPONENTS,
     FORMS,
@@ -305,10 +313,20 @@ LOG_PATTERN: Final = (
     Rule("''.matches(self) || !''.matches(self)", "is no RE2 regular expression"),
 )
 
+_NO_HYPERBAND: Final = f"self.type != '{EarlyTerminateType.HYPERBAND}'"
+
 EARLY_TERMINATE: Final = (
-    Rule("has(self.minIter) != has(self.maxIter)", ONE_WAY),
-    Rule("has(self.s) == has(self.maxIter)", S_WITH_MAX_ITER, field="s"),
-    Rule("!has(self.maxIter) || double(self.maxIter) >= self.eta", NO_BRACKETS, field="maxIter"),
+    *(
+        Rule(f"self.type == '{rule}' || !has(self.{name})", belongs(name), field=name)
+        for name, rule in OWN_FIELDS.items()
+    ),
+    Rule(f"{_NO_HYPERBAND} || has(self.minIter) != has(self.maxIter)", ONE_WAY),
+    Rule(f"{_NO_HYPERBAND} || has(self.s) == has(self.maxIter)", S_WITH_MAX_ITER, field="s"),
+    Rule(
+        f"!has(self.maxIter) || double(self.maxIter) >= (has(self.eta) ? self.eta : {ETA})",
+        NO_BRACKETS,
+        field="maxIter",
+    ),
 )
 
 STATE: Final = (

@@ -169,8 +169,9 @@ class SweepSpec(Model):
         EarlyTerminate | None,
         Field(
             description="When runs that do badly are stopped before their end: "
-            "earlyTerminate: {type: hyperband, minIter: 3}. They are Killed, with the reason "
-            "EarlyTerminated. Needs a metric that programs report on the way (by HTTP)."
+            "earlyTerminate: {type: hyperband, minIter: 3}, or {type: median}. They are Killed, "
+            "with the reason EarlyTerminated. Needs a metric that programs report on the way (by "
+            "HTTP)."
         ),
     ] = None
     failure_policy: Annotated[

@@ -13,7 +13,7 @@ from sweep_operator.api.model import problems
 from sweep_operator.api.sweep import Sweep
 from sweep_operator.cli.files import FileError, Json, documents, read
 from sweep_operator.cli.wandb import converted, is_wandb
-from sweep_operator.planning.hyperband import brackets
+from sweep_operator.planning.early_termination import rule_of
 from sweep_operator.planning.sweep import Intent, InvalidSweepError
 from sweep_operator.search import SpaceError
 
@@ -83,7 +83,7 @@ def preview(sweep: Json, count: int, seed: int | None) -> Preview:
         seed_is_ours=ours,
         limit=intent.limit,
         learns=intent.method.learns,
-        brackets=brackets(rule) if rule else (),
+        brackets=rule_of(rule).brackets() if rule else (),
         runs=runs,
     )
 

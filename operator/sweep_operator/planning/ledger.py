@@ -6,16 +6,16 @@ best run and the numbers that need a look. It doesn't know where the facts come 
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush, nlargest
 from typing import NamedTuple
 
-from sweep_operator.api.objective import EarlyTerminate
 from sweep_operator.api.run import RunPhase
+from sweep_operator.planning.early_termination import Behind, Brackets, Mark, Rule
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts, Standing, standing
-from sweep_operator.planning.hyperband import Behind, Brackets, behind
 from sweep_operator.planning.metrics import better
+from sweep_operator.planning.regime import StopReason
 
 SYSTEMATIC = 5
 """Failures in a row that are no coincidence."""
@@ -72,7 +72,7 @@ class Ledger:
             self.brackets = Brackets()
             self.closest = None
             for run in self.runs.values():
-                self.brackets.put(self.signed(run.brackets))
+                self.brackets.put(*self._marks(run))
                 self._come_closer(run)
 
     def put_run(self, run: RunFacts) -> None:
@@ -175,17 +175,14 @@ class Ledger:
         job = self.jobs.get(run.number, {}).get(run.current_attempt)
         return self.pods.get(run.number, {}).get(job.name) if job else None
 
-    def signed(self, at: Iterable[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
-        """Values at brackets such that lower is better."""
-        sign = -1.0 if self.goal == "maximize" else 1.0
-        return tuple((bracket, sign * value) for bracket, value in at)
-
-    def behind(self, run: RunFacts, rule: EarlyTerminate) -> Behind | None:
+    def behind(self, run: RunFacts, rule: Rule) -> Behind | None:
         """Why a run is to be stopped early, in the metric's own sign."""
+        if not run.brackets or run.best is None:
+            return None
+        (last,) = self._signed(run.brackets[-1:])
         sign = -1.0 if self.goal == "maximize" else 1.0
-        best = None if run.best is None else sign * run.best
-        found = behind(rule, self.brackets, self.signed(run.brackets), best)
-        return found and Behind(found.bracket, sign * found.value, sign * found.threshold)
+        found = rule.behind(self.brackets, last, sign * run.best)
+        return found and found._replace(value=sign * found.value, threshold=sign * found.threshold)
 
     @property
     def best(self) -> Best | None:
@@ -245,12 +242,23 @@ class Ledger:
             self.closest = value
 
     def _review_brackets(self, old: RunFacts | None, new: RunFacts | None) -> None:
-        before, now = (old.brackets if old else ()), (new.brackets if new else ())
-        if before == now:
-            return
-        self.brackets.drop(self.signed(before))
-        self.brackets.put(self.signed(now))
-        self.touched |= self.active  # who is good enough has changed
+        before, now = self._marks(old), self._marks(new)
+        if before != now:
+            self.brackets.drop(*before)
+            self.brackets.put(*now)
+            self.touched |= self.active  # who is good enough has changed
+
+    def _marks(self, run: RunFacts | None) -> tuple[tuple[Mark, ...], bool]:
+        """A run's values at brackets, and whether it was stopped early."""
+        if run is None:
+            return (), False
+        stopped = StopReason.EARLY_TERMINATED in (run.stop_reason, run.reason)
+        return self._signed(run.brackets), stopped
+
+    def _signed(self, at: Sequence[Mark]) -> tuple[Mark, ...]:
+        """Values at brackets such that lower is better."""
+        sign = -1.0 if self.goal == "maximize" else 1.0
+        return tuple((bracket, sign * value) for bracket, value in at)
 
     def _challenge(self, run: RunFacts) -> None:
         if self.goal is None or run.phase is not RunPhase.FINISHED or run.value is None:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from sweep_operator.api.run import RunPhase
 from sweep_operator.api.sweep import SweepState
+from sweep_operator.planning.early_termination import Behind
 from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
-from sweep_operator.planning.hyperband import Behind
 from sweep_operator.planning.regime import (
     Regime,
     StopReason,
@@ -282,8 +282,8 @@ def _unstarted(
 def in_words(behind: Behind) -> str:
     """Why a run is stopped early, for a person."""
     return (
-        f"Stopped early at bracket {behind.bracket}: {behind.value:g} is worse than "
-        f"{behind.threshold:g}, with which a run still goes on there."
+        f"Stopped early at {behind.where}: {behind.value:g} is worse than {behind.threshold:g}, "
+        f"{behind.meaning}."
     )
 
 

@@ -10,7 +10,7 @@ from sweep_operator.effects.cache import Cache, Child, SweepName
 from sweep_operator.effects.children import Children
 from sweep_operator.effects.tokens import PodIdentity
 from sweep_operator.effects.workqueue import Key
-from sweep_operator.planning.hyperband import measure_of
+from sweep_operator.planning.early_termination import measure_of
 from sweep_operator.planning.record import report_status
 from sweep_operator.planning.reports import ProgramReport, may_report
 

@@ -7,6 +7,7 @@ from typing import Any
 from sweep_operator.api.run import RunPhase
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.children import Children
+from sweep_operator.planning.early_termination import rule_of
 from sweep_operator.planning.facts import JobFacts, RunFacts
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.record import (
@@ -102,7 +103,8 @@ class Settler:
         steps: list[tuple[RunFacts, Step]] = []
         regime = intent.regime(ledger)
         ttl = intent.spec.finished_job_ttl.seconds
-        rule = intent.spec.early_terminate
+        written = intent.spec.early_terminate
+        rule = rule_of(written) if written else None
         for number in ledger.take_touched(now):
             run = ledger.runs.get(number)
             if run is None:
@@ -116,7 +118,7 @@ class Settler:
                 Keeping(self._since, ttl, keep_best_until if is_best else 0.0),
                 now,
                 ledger.vanished.get(number),
-                ledger.behind(run, rule) if rule and run.brackets else None,
+                ledger.behind(run, rule) if rule else None,
             )
             if isinstance(step, Wait):
                 ledger.look_at(number, step.until)
