@@ -6,6 +6,7 @@ import math
 import pickle
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -329,6 +330,38 @@ def test_whatever_runs_report_there_is_a_next_one(name: str, kind: str, loss: Lo
         found = METHODS[name].suggest(SPACES[kind], 1, number + 1, known, ())
         assert found is not None
         assert_of_the_space(found)
+
+
+@each_learner
+@pytest.mark.parametrize("kind", SPACES)
+def test_what_is_ignored_teaches_nothing(name: str, kind: str) -> None:
+    all_runs = drawn(SPACES[kind], 60)
+    known, failed = all_runs[:30], [replace(run, value=None, failed=True) for run in all_runs[30:]]
+
+    def suggested(*more: Observation) -> list[Any]:
+        numbers = range(61, 66)
+        return [METHODS[name].suggest(SPACES[kind], 1, n, [*known, *more], ()) for n in numbers]
+
+    found = suggested()
+    elsewhere = [run for run in failed if run.parameters not in found]
+    assert suggested(*(replace(run, ignored=True) for run in elsewhere)) == found
+    assert suggested(*elsewhere) != found
+
+
+@each_learner
+def test_what_is_ignored_is_never_tried_again_in_a_finite_space(name: str) -> None:
+    space = space_of({"a": {"values": [1, 2, 3, 4]}, "b": {"values": [1, 2, 3, 4]}})
+    method, tried = METHODS[name], list[Observation]()
+
+    for number in range(1, 17):
+        found = method.suggest(space, 1, number, tried, ())
+        assert found is not None
+        broken = found["a"] == found["b"] or found["a"] == 4
+        value = None if broken else float(found["a"])  # type: ignore[arg-type]
+        tried.append(Observation(number, found, value, broken, broken))
+
+    assert len({key(run.parameters) for run in tried}) == 16
+    assert method.suggest(space, 1, 17, tried, ()) is None
 
 
 @each_learner

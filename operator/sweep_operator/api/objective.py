@@ -26,6 +26,15 @@ class Goal(StrEnum):
     MAXIMIZE = "maximize"
 
 
+class Impute(StrEnum):
+    """What a run counts as that ended without a value."""
+
+    WORST = "worst"
+    LATEST = "latest"
+    BEST = "best"
+    IGNORE = "ignore"
+
+
 class Metric(Model):
     """The number that tells a good run from a bad one."""
 
@@ -47,6 +56,15 @@ class Metric(Model):
             "made, and the sweep ends when those that run have ended. May be changed until then."
         ),
     ] = None
+    impute: Annotated[
+        Impute,
+        Field(
+            description="What a run that failed, or reported no finite number at its end, counts "
+            "as for methods that learn: worst (the default: the worst value of any run that "
+            "ended), latest or best (of what it reported on its way; worst, if that is nothing) or "
+            "ignore (it teaches nothing, but its point isn't tried again)."
+        ),
+    ] = Impute.WORST
 
 
 class EarlyTerminateType(StrEnum):

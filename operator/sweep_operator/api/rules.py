@@ -275,7 +275,8 @@ SPEC: Final = (
     *(_immutable(field) for field in IMMUTABLE),
     Rule(
         "has(self.metric) == has(oldSelf.metric) && (!has(self.metric) || "
-        "self.metric.name == oldSelf.metric.name && self.metric.goal == oldSelf.metric.goal)",
+        "self.metric.name == oldSelf.metric.name && self.metric.goal == oldSelf.metric.goal && "
+        "self.metric.impute == oldSelf.metric.impute)",
         f"metric can't change, but for its target: {_OTHER_SEARCH}. {_MUTABLE_HINT}",
         field="metric",
         reason=FORBIDDEN,

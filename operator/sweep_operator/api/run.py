@@ -132,6 +132,7 @@ class Progress(ObservedModel):
         Field(description="The highest step that the program gave; no step is counted twice."),
     ] = None
     best: Annotated[Number | None, Field(description="The best value so far.")] = None
+    latest: Annotated[Number | None, Field(description="The last value so far.")] = None
     brackets: Annotated[
         tuple[Bracket, ...],
         Field(

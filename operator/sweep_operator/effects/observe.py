@@ -81,6 +81,7 @@ def run_facts(record: Json) -> RunFacts:
         reported=bool(status.get("metrics") or status.get("nonFinite")),
         brackets=tuple((each["iteration"], each["value"]) for each in progress.get("brackets", ())),
         best=progress.get("best"),
+        latest=progress.get("latest"),
         value=status.get("value"),
         parameters=compact(spec["parameters"]),
     )

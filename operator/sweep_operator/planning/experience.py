@@ -2,6 +2,7 @@
 
 import json
 
+from sweep_operator.api.objective import Impute
 from sweep_operator.api.run import RunPhase
 from sweep_operator.planning.facts import RunFacts
 from sweep_operator.planning.ledger import Ledger
@@ -9,12 +10,12 @@ from sweep_operator.planning.regime import StopReason
 from sweep_operator.search.method import Observation, Pending
 
 
-def experience(ledger: Ledger) -> tuple[list[Observation], list[Pending]]:
+def experience(ledger: Ledger, impute: Impute) -> tuple[list[Observation], list[Pending]]:
     """The runs of a sweep as a search sees them, in the order of their numbers.
 
     Values are signed so that lower is better. A run that failed teaches that its parameters are
-    bad; one that crashed or was killed teaches nothing, unless it was stopped early: then its best
-    value counts.
+    bad, or what `impute` says; so does one that ended without a value. One that crashed or was
+    killed teaches nothing, unless it was stopped early: then its best value counts.
     """
     sign = -1.0 if ledger.goal == "maximize" else 1.0
     observations: list[Observation] = []
@@ -23,19 +24,40 @@ def experience(ledger: Ledger) -> tuple[list[Observation], list[Pending]]:
         run = ledger.runs[number]
         if not run.settled:
             pending.append(Pending(number, json.loads(run.parameters)))
-        elif (found := _lesson(run)) is not None:
-            value, failed = found
+        elif _teaches(run):
+            value = _value(run)
+            if value is None:
+                value = _imputed(run, impute)
             signed = None if value is None else sign * value
-            observations.append(Observation(number, json.loads(run.parameters), signed, failed))
+            ignored = value is None and impute is Impute.IGNORE
+            failed = run.phase is RunPhase.FAILED
+            parameters = json.loads(run.parameters)
+            observations.append(Observation(number, parameters, signed, failed, ignored))
     return observations, pending
 
 
-def _lesson(run: RunFacts) -> tuple[float | None, bool] | None:
-    """A run's value and whether it failed; None for one that teaches nothing."""
-    if run.phase is RunPhase.FINISHED:
-        return run.value, False
-    if run.phase is RunPhase.FAILED:
-        return None, True
-    if run.reason == StopReason.EARLY_TERMINATED and run.best is not None:
-        return run.best, False
-    return None
+def _teaches(run: RunFacts) -> bool:
+    stopped = run.reason == StopReason.EARLY_TERMINATED and run.best is not None
+    return run.phase in {RunPhase.FINISHED, RunPhase.FAILED} or stopped
+
+
+def _value(run: RunFacts) -> float | None:
+    """What a run came to; a failed one came to nothing, whatever it has reported."""
+    match run.phase:
+        case RunPhase.FINISHED:
+            return run.value
+        case RunPhase.FAILED:
+            return None
+        case _:
+            return run.best
+
+
+def _imputed(run: RunFacts, impute: Impute) -> float | None:
+    """What a run without a value counts as; None for the worst there is, or for nothing."""
+    match impute:
+        case Impute.LATEST:
+            return run.latest
+        case Impute.BEST:
+            return run.best
+        case _:
+            return None

@@ -125,6 +125,8 @@ class RunFacts(NamedTuple):
     """Its values at early termination's brackets: iteration and value, in order."""
     best: float | None
     """The best value it has reported on its way."""
+    latest: float | None
+    """The last one."""
     value: float | None
     """The sweep's metric; None if there is none or it isn't finite."""
     parameters: str

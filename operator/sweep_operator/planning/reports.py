@@ -233,6 +233,7 @@ def progressed(known: Json, reports: Sequence[Numbered], measure: Measure) -> di
     iterations: int = known.get("iterations", 0)
     last_step: int | None = known.get("lastStep")
     best: float | None = known.get("best")
+    latest: float | None = known.get("latest")
     kept = list(known.get("brackets") or ())
     for report in reports:
         value = report.metrics.get(measure.metric)
@@ -241,13 +242,20 @@ def progressed(known: Json, reports: Sequence[Numbered], measure: Measure) -> di
             continue
         iterations += 1
         last_step = report.step if report.step_given else last_step
+        latest = value
         if better(measure.goal, value, best):
             best = value
         if iterations in measure.brackets:
             kept.append({"iteration": iterations, "value": value})
     if not iterations:
         return None
-    found = {"iterations": iterations, "lastStep": last_step, "best": best, "brackets": kept}
+    found = {
+        "iterations": iterations,
+        "lastStep": last_step,
+        "best": best,
+        "latest": latest,
+        "brackets": kept,
+    }
     return {key: value for key, value in found.items() if value not in (None, [])}
 
 

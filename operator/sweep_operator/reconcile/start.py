@@ -24,7 +24,7 @@ from sweep_operator.planning.quota import Start, quota
 from sweep_operator.planning.record import new_record, trouble_status
 from sweep_operator.planning.refusal import Stall, stall_of, stall_of_foreigner
 from sweep_operator.planning.sweep import Intent, InvalidSweepError, stall_of_invalid
-from sweep_operator.search.method import Parameters
+from sweep_operator.search.method import Observation, Parameters, Pending
 
 Json = Mapping[str, Any]
 
@@ -165,7 +165,10 @@ class Starter:
 
     async def _suggest(self, intent: Intent, ledger: Ledger, number: int) -> Parameters | None:
         """The parameters of a new run; every run that is there already is known to the search."""
-        observations, pending = experience(ledger) if intent.method.learns else ([], [])
+        observations: list[Observation] = []
+        pending: list[Pending] = []
+        if intent.method.learns and intent.spec.metric is not None:
+            observations, pending = experience(ledger, intent.spec.metric.impute)
         question = Question(
             intent.spec.method, intent.space, intent.seed, number, observations, pending
         )

@@ -31,7 +31,7 @@ class Question:
 
     cube: Cube
     lessons: Sequence[Lesson]
-    """In the order of their numbers. Runs that failed count as the worst that didn't."""
+    """In the order of their numbers. Runs without a value count as the worst that has one."""
     pending: Sequence[Coordinates]
     """Points under way, in the order of their numbers."""
     entropy: int
@@ -76,11 +76,12 @@ class Learner(ABC):
         if cube.size is not None and len(seen) >= cube.size:
             return None
         entropy = hash64("learner", seed, number)
-        told = sum(isfinite(_loss(run, inf)) for _, run in tried)
+        taught = [run for _, run in tried if not run.ignored]
+        told = sum(isfinite(_loss(run, inf)) for run in taught)
         if told < self.startup(len(cube.axes)):
             found = Sobol().suggest(space, seed, number, (), ())
             return _new(cube, seen, iter([found]), entropy)
-        lessons = _lessons(cube, [run for _, run in tried])
+        lessons = _lessons(cube, taught)
         points = [cube.coordinates(run.parameters) for _, run in waiting]
         proposed = self.propose(Question(cube, lessons, points, entropy))
         return _new(cube, seen, map(cube.parameters, proposed), entropy)

@@ -21,14 +21,15 @@ class Observation:
     """A run that ended: what it was given and how bad that was.
 
     `value` is the metric's, signed so that lower is better whatever the goal; None if the run
-    reported none that is a number, and then it counts as the worst run that did. `failed` is the
-    program's own fault.
+    reported none that is a number, and then it counts as the worst run that did, unless it is to be
+    `ignored`: then it has been tried, and that is all. `failed` is the program's own fault.
     """
 
     number: int
     parameters: Parameters
     value: float | None
     failed: bool = False
+    ignored: bool = False
 
 
 @dataclass(frozen=True)

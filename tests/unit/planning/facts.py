@@ -46,6 +46,7 @@ def run(number: int = 1, phase: RunPhase = RunPhase.PENDING, **more: Any) -> Run
         reported=False,
         brackets=(),
         best=None,
+        latest=None,
         value=None,
         parameters='{"x":1}',
     )

@@ -196,8 +196,8 @@ class TestMedian:
         being_stopped = at(7, 9.0)._replace(stop_reason="EarlyTerminated")
         assert self.behind(4, *reached, *stopped, being_stopped) is None
 
-    def test_those_stopped_later_count_with_their_values(self) -> None:
-        runs = (at(1, 5.0), stopped_early(at(2, 1.0, 9.0)), stopped_early(at(3, 2.0, 9.0)))
+    def test_those_stopped_there_or_later_count_with_their_values(self) -> None:
+        runs = (at(1, 5.0), stopped_early(at(2, 1.0)), stopped_early(at(3, 2.0, 9.0)))
         assert self.behind(1, *runs) == Behind("iteration 3", 5.0, 1.5, MEDIAN)
 
     def test_about_half_of_equal_chances_are_stopped_and_the_best_never(self) -> None:
@@ -233,9 +233,9 @@ class TestMedian:
         assert self.behind(2, *runs, goal="maximize") is None
 
     def test_the_largest_numbers_have_a_median(self) -> None:
-        worst = at(1, 1.7e308)
-        assert self.behind(1, worst, at(2, 1.6e308), at(3, 1.6e308)) is not None
-        assert self.behind(1, worst, at(2, 1.7e308), at(3, 1.75e308)) is None
+        worst = at(1, 1.75e308)
+        assert self.behind(1, worst, at(2, 1.5e308), at(3, 1.7e308)) is not None
+        assert self.behind(1, worst, at(2, 1.74e308), at(3, 1.79e308)) is None
 
     def test_ended_runs_count(self) -> None:
         ended = [at(number, 1.0)._replace(phase=RunPhase.FINISHED) for number in (2, 3)]

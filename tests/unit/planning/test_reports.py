@@ -239,6 +239,7 @@ class TestProgress:
         assert status["progress"] == {
             "iterations": 3,
             "best": 3,
+            "latest": 4,
             "brackets": [{"iteration": 2, "value": 3}],
         }
         status = stored(status, report(2))
@@ -254,6 +255,14 @@ class TestProgress:
         again = stored(status, *(report(0, step=step) for step in (2, 3, 4)), attempt=2)
         assert again["progress"]["iterations"] == 5
         assert again["progress"]["brackets"] == status["progress"]["brackets"]
+
+    def test_its_latest_value_is_the_last_that_was_counted(self) -> None:
+        (other,) = read({"metrics": {"accuracy": 1}})
+        status = stored({}, report(3, step=1), report(5, step=2), report("NaN"), other)
+        assert status["progress"]["latest"] == 5
+        again = stored(status, report(1, step=1), attempt=2)
+        assert again["progress"]["latest"] == 5
+        assert stored(again, report(4, step=3), attempt=2)["progress"]["latest"] == 4
 
     def test_an_attempt_that_gives_no_steps_begins_anew(self) -> None:
         status = stored({}, report(1), report(1))
