@@ -58,6 +58,7 @@ class Run:
         self.config = Config(merged(defaults or {}, surroundings.parameters))
         """The parameters: the sweep's, and defaults for what it doesn't give. Read-only."""
 
+        self._metric = surroundings.metric
         self._termination_log = surroundings.termination_log
         self._notices = Notices()
         self._reports = report
@@ -90,7 +91,8 @@ class Run:
 
         Args:
             metrics: numbers by name: Python's, numpy's, tensors that hold one. Others are left out,
-                with a warning, and so are names beyond the first 64.
+                with a warning, and so are names beyond the first 64; the sweep's metric always has
+                a place among them.
             step: which step or epoch they are from, from 0. Default: one more than the last.
         """
         if not self._is_mine():
@@ -101,7 +103,8 @@ class Run:
         self._step = self._counted(step)
         good = self._reportable(metrics)
         for name in [name for name in good if name not in self._last]:
-            if len(self._last) < MOST_METRICS:
+            if self._has_room_for(name):
+                self._last[name] = good[name]
                 continue
             self._notices.say("many", f"{name!r} is left out: a run has {MOST_METRICS} metrics")
             del good[name]
@@ -152,6 +155,8 @@ class Run:
         self._finished = True
         given = {} if metrics is None else self._reportable(metrics)
         result = {**given, **self._last, **given}  # those given come first, and win
+        if self._metric in result:  # but for the one that counts: what is too much is cut behind
+            result = {self._metric: result[self._metric], **result}
         result = dict(itertools.islice(result.items(), MOST_METRICS))
         if result:
             termination.write(self._termination_log, result, self._notices)
@@ -196,6 +201,11 @@ class Run:
             self._notices.say("step", f"step {step!r} isn't a whole number from 0: counted instead")
             return self._step + 1
         return found
+
+    def _has_room_for(self, name: str) -> bool:
+        """Whether one more metric may be logged: one place is kept for the sweep's own."""
+        awaited = bool(self._metric) and self._metric not in self._last and name != self._metric
+        return len(self._last) + awaited < MOST_METRICS
 
     def _reportable(self, metrics: Mapping[str, Any]) -> dict[str, float]:
         good, bad = numbers(metrics)

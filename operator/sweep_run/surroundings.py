@@ -22,6 +22,8 @@ class Surroundings:
     run: str = "local"
     number: int = 0
     attempt: int = 1
+    metric: str = ""
+    """The name of the one that the sweep is judged by; empty where there is none."""
     report_url: str = ""
     """Where reports go; empty where nobody takes them."""
     token_file: str = ""
@@ -42,6 +44,7 @@ def read(env: Mapping[str, str], parameters_file: Path = PARAMETERS_FILE) -> Sur
         run=env.get("SWEEP_RUN_ID") or "local",
         number=int(env.get("SWEEP_RUN_NUMBER") or 0),
         attempt=int(env.get("SWEEP_ATTEMPT") or 1),
+        metric=env.get("SWEEP_METRIC", ""),
         report_url=env.get("SWEEP_REPORT_URL", ""),
         token_file=env.get("SWEEP_TOKEN_FILE", ""),
         # Where the container's terminationMessagePath is another: the program can't see it.

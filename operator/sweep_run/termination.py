@@ -15,7 +15,7 @@ MOST_BYTES = 4096
 def write(path: Path, metrics: Mapping[str, float], notices: Notices) -> None:
     """Write metrics to the file, if it is there and can be written to.
 
-    Of more than fit the first ones are kept: by which the sweep is judged isn't known here.
+    Of more than fit the first ones are kept.
     NaN and infinities are bare words, as Python's json writes and reads them.
     """
     kept = dict(metrics)

@@ -117,7 +117,16 @@ def test_values_are_written_as_shown() -> None:
 
 
 def test_every_variable_and_file_has_a_row() -> None:
-    around = surroundings(sweep="s", namespace="n", run="s-1", number=1, attempt=2, parameters={})
+    around = surroundings(
+        sweep="s",
+        namespace="n",
+        run="s-1",
+        number=1,
+        attempt=2,
+        parameters={},
+        metric="loss",
+        report_url="http://here",
+    )
     rows = [line for line in PARAMETERS.splitlines() if line.startswith("| `")]
     named = {name for row in rows for name in code(row.split(" | ")[0])}
     assert {entry["name"] for entry in around.env} <= named

@@ -89,6 +89,7 @@ def surroundings(
     number: int,
     attempt: int,
     parameters: Mapping[str, JsonValue],
+    metric: str = "",
     report_url: str = "",
 ) -> Surroundings:
     """Everything around one attempt's program.
@@ -100,6 +101,7 @@ def surroundings(
         number: the run's, from 1.
         attempt: from 1.
         parameters: as recorded in the SweepRun, nested.
+        metric: the name of the one that the sweep is judged by; empty for none.
         report_url: where the program may report by HTTP; empty for nowhere.
 
     Raises:
@@ -119,6 +121,8 @@ def surroundings(
         "WANDB_RUN_ID": run,
         "WANDB_RUN_GROUP": sweep,
     }
+    if metric:
+        env["SWEEP_METRIC"] = escape(metric)
     if attempt > 1:
         env["WANDB_RESUME"] = "allow"
     volumes: list[dict[str, Any]] = [

@@ -52,6 +52,7 @@ def build_job(intent: Intent, run: Json, attempt: int, report_url: str = "") -> 
         number=number,
         attempt=attempt,
         parameters=parameters,
+        metric=intent.spec.metric.name if intent.spec.metric else "",
         report_url=report_url,
     )
     template = json.loads(json.dumps(intent.template))

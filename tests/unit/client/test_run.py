@@ -61,6 +61,39 @@ def test_a_run_has_64_metrics_and_those_of_finish_come_first(service: Service, r
     assert list(service.result) == ["objective", *(f"m{i}" for i in range(63))]
 
 
+def test_the_sweeps_metric_has_a_place_however_late_it_is_logged(
+    service: Service, make_run: MakeRun
+) -> None:
+    run = make_run(SWEEP_METRIC="objective")
+    run.log({f"m{i}": float(i) for i in range(70)})
+    run.log({"m99": 1.0, "objective": 2.0})
+    run.log({"objective": 1.0})
+    assert run.finish(timeout=20)
+    assert service.told("objective") == [2.0, 1.0, 1.0]
+    assert list(service.result) == ["objective", *(f"m{i}" for i in range(63))]
+    assert not service.told("m63") + service.told("m99")
+
+
+def test_the_sweeps_metric_takes_no_second_place(service: Service, make_run: MakeRun) -> None:
+    run = make_run(SWEEP_METRIC="objective")
+    run.log({"objective": 2.0} | {f"m{i}": float(i) for i in range(70)})
+    assert run.finish(timeout=20)
+    assert list(service.result) == ["objective", *(f"m{i}" for i in range(63))]
+
+
+def test_the_sweeps_metric_is_in_the_termination_message_whatever_is_cut(
+    service: Service, make_run: MakeRun
+) -> None:
+    run = make_run(SWEEP_METRIC="objective")
+    run.log({f"{'ü' * 20}{i}": float(i) for i in range(63)})
+    run.log({"objective": 1.0})
+    assert run.finish({f"{'é' * 20}{i}": float(i) for i in range(30)}, timeout=20)
+    found = message(service)
+    assert len(found) < 64
+    assert next(iter(found)) == "objective"
+    assert found["objective"] == 1.0
+
+
 def test_finish_returns_once_the_result_is_on_record(service: Service, run: Run) -> None:
     run.log({"loss": 0.5})
     assert run.finish({"accuracy": 0.9}, timeout=20)

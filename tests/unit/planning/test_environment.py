@@ -20,7 +20,11 @@ PARAMETERS: dict[str, Any] = {"lr": 1e-05, "optimizer": {"name": "adam"}, "note"
 
 
 def around(
-    *, attempt: int = 1, parameters: Mapping[str, Any] = PARAMETERS, report_url: str = ""
+    *,
+    attempt: int = 1,
+    parameters: Mapping[str, Any] = PARAMETERS,
+    metric: str = "",
+    report_url: str = "",
 ) -> Surroundings:
     return surroundings(
         sweep="digits",
@@ -29,6 +33,7 @@ def around(
         number=3,
         attempt=attempt,
         parameters=parameters,
+        metric=metric,
         report_url=report_url,
     )
 
@@ -50,6 +55,11 @@ def files(found: Surroundings) -> dict[str, str]:
         )
         for item in volume["downwardAPI"]["items"]
     }
+
+
+def test_the_program_learns_by_which_metric_it_is_judged() -> None:
+    assert variables(around(metric="val/$(loss)"))["SWEEP_METRIC"] == "val/$$(loss)"
+    assert "SWEEP_METRIC" not in variables(around())
 
 
 def test_the_program_learns_which_run_and_attempt_it_is() -> None:
