@@ -93,6 +93,10 @@ class TestParameters:
         assert env["SWEEP_RUN_ID"] == "a-7"
         assert env["SWEEP_ATTEMPT"] == "3"
 
+    def test_the_program_learns_the_sweeps_metric_where_it_has_one(self) -> None:
+        assert env_of(build(metric={"name": "val/loss"}))["SWEEP_METRIC"] == "val/loss"
+        assert "SWEEP_METRIC" not in env_of(build(metric=None))
+
     def test_they_are_files_too(self) -> None:
         (mount,) = pod_of(build())["containers"][0]["volumeMounts"]
         assert mount["mountPath"] == "/etc/sweep"
