@@ -1,4 +1,4 @@
-"""Hyperband on real containers: bad runs are stopped, and the best is the same."""
+"""Early termination on real containers: bad runs are stopped, and the best is the same."""
 
 import pytest
 from tests.e2e.kube import Json, Kube
@@ -33,17 +33,22 @@ def searched(name: str, **spec: object) -> Json:
     )
 
 
-def test_bad_runs_are_stopped_and_the_best_is_the_same(kube: Kube) -> None:
+@pytest.mark.parametrize(
+    "rule",
+    [{"type": "hyperband", "minIter": 2, "eta": 2}, {"type": "median", "minIter": 2, "minRuns": 3}],
+    ids=lambda rule: rule["type"],
+)
+def test_bad_runs_are_stopped_and_the_best_is_the_same(kube: Kube, rule: Json) -> None:
     kube.apply(searched("whole"))
     whole = kube.until("sweep", "whole", complete, within=240)
-    kube.apply(searched("early", earlyTerminate={"type": "hyperband", "minIter": 2, "eta": 2}))
+    kube.apply(searched("early", earlyTerminate=rule))
     early = kube.until("sweep", "early", complete, within=240)
 
     assert phase(early) == "Finished"
     assert early["status"]["best"]["parameters"] == whole["status"]["best"]["parameters"]
     runs = {run["metadata"]["name"]: run["status"] for run in kube.all("sweeprun")}
     stopped = {name: run for name, run in runs.items() if run["phase"] == "Killed"}
-    assert stopped, "hyperband has stopped nothing"
+    assert stopped, "nothing was stopped"
     assert all(run["reason"] == "EarlyTerminated" for run in stopped.values())
     assert all("worse than" in run["message"] for run in stopped.values())
     assert early["status"]["runs"]["killed"] == len(stopped)

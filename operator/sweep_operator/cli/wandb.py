@@ -34,6 +34,7 @@ _KNOWN: Final = (
     "project",
     "entity",
 )
+_OF_METRIC: Final = ("name", "goal", "target", "impute")
 _DEFAULT_COMMAND: Final = ("${env}", "${interpreter}", "${program}", "${args}")
 _EARLY_TERMINATE: Final = {
     "type": "type",
@@ -77,7 +78,8 @@ def converted(
     ]
     spec: dict[str, Any] = {"method": config.get("method")}
     if metric := config.get("metric"):
-        spec["metric"] = dict(metric)
+        spec["metric"] = {key: value for key, value in metric.items() if key in _OF_METRIC}
+        notes += [f"metric.{key} is left out" for key in metric if key not in _OF_METRIC]
         spec["logPattern"] = SUMMARY
         notes.append(
             "logPattern reads the summary that wandb prints: the operator needs the rights of "

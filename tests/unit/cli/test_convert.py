@@ -156,8 +156,11 @@ def test_what_a_sweep_cannot_say_is_told(document: dict[str, Any], told: str) ->
 
 
 def test_nothing_is_dropped_without_a_note() -> None:
-    made = converted(config(controller={"type": "local"}), image="train:1")
-    assert any(note.startswith("controller is left out") for note in made.notes)
+    metric = {"name": "loss", "impute": "latest", "impute_while_running": "best"}
+    made = converted(config(controller={"type": "local"}, metric=metric), image="train:1")
+    assert made.sweep["spec"]["metric"] == {"name": "loss", "impute": "latest"}
+    for left_out in ("controller", "metric.impute_while_running"):
+        assert any(note.startswith(f"{left_out} is left out") for note in made.notes)
 
 
 def test_what_it_prints_can_be_applied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
