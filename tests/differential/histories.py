@@ -19,6 +19,7 @@ from sweep_operator.api.objective import EarlyTerminate
 from sweep_operator.effects.observe import run_facts
 from sweep_operator.planning.early_termination import measure_of, rule_of
 from sweep_operator.planning.ledger import Ledger
+from sweep_operator.planning.points import Yardstick
 from sweep_operator.planning.record import report_status
 from sweep_operator.planning.reports import read_reports
 
@@ -71,7 +72,7 @@ def history_difference(history: History, theirs: list[str]) -> str:
 
 def _stopped(history: History, rule: Mapping[str, Any]) -> list[str]:
     ledger = Ledger()
-    ledger.judge_by(history.goal)
+    ledger.judge_by(Yardstick(history.goal))
     for number, (_, reports) in enumerate(history.runs, start=1):
         ledger.put_run(run_facts(_record(history, number, reports)))
     asked = rule_of(EarlyTerminate.model_validate(rule))

@@ -1,4 +1,4 @@
-"""What a search is after: the metric, and when a run is too far from it to go on."""
+"""What a search is after: the metric, and when a run or the whole search has come far enough."""
 
 from enum import StrEnum
 from typing import Annotated, Final, Self
@@ -65,6 +65,28 @@ class Metric(Model):
             "ignore (it teaches nothing, but its point isn't tried again)."
         ),
     ] = Impute.WORST
+
+
+class Plateau(Model):
+    """When a search is given up that gets no better."""
+
+    runs: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MAX_RUNS,
+            description="After how many runs in a row without improvement. Only runs with a value "
+            "count: those that finished, and those that were stopped early.",
+        ),
+    ]
+    min_improvement: Annotated[
+        Number,
+        Field(
+            ge=0,
+            description="An improvement is more than this, in the metric's own unit; 0, the "
+            "default, for any at all.",
+        ),
+    ] = 0
 
 
 class EarlyTerminateType(StrEnum):

@@ -264,6 +264,7 @@ IMMUTABLE: Final = (
     "parameters",
     "seed",
     "earlyTerminate",
+    "plateau",
     "logPattern",
     "command",
     "mainContainer",
@@ -299,6 +300,7 @@ SPEC: Final = (
         field="mainContainer",
     ),
     Rule("!has(self.earlyTerminate) || has(self.metric)", METRIC_NEEDED, field="earlyTerminate"),
+    Rule("!has(self.plateau) || has(self.metric)", METRIC_NEEDED, field="plateau"),
     Rule(
         f"!(self.method in {[method.value for method in LEARNING]}) || has(self.metric)",
         f"this method {METRIC_TO_LEARN}",

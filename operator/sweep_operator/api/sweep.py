@@ -13,7 +13,7 @@ from sweep_operator.api.duration import Duration, at_least
 from sweep_operator.api.meta import Condition, ObjectMeta, Time
 from sweep_operator.api.model import Model, Number, ObservedModel, list_map, wrong
 from sweep_operator.api.names import API_VERSION, MAX_SWEEP_NAME
-from sweep_operator.api.objective import EarlyTerminate, Metric
+from sweep_operator.api.objective import EarlyTerminate, Metric, Plateau
 from sweep_operator.api.parameters import MAX_NAMES, Parameter, ParameterName, grid_problem
 from sweep_operator.api.policy import FailurePolicy, Preemption
 from sweep_operator.api.run import MAX_RUNS, Count, RunName, RunNumber
@@ -77,6 +77,13 @@ class Method(StrEnum):
     SOBOL = "sobol"
     BAYES = "bayes"
     TPE = "tpe"
+
+
+class EndReason(StrEnum):
+    """Why a sweep ends before its cap."""
+
+    TARGET = "Target"
+    PLATEAU = "Plateau"
 
 
 LEARNING: Final = (Method.BAYES, Method.TPE)
@@ -174,6 +181,14 @@ class SweepSpec(Model):
             "HTTP)."
         ),
     ] = None
+    plateau: Annotated[
+        Plateau | None,
+        Field(
+            description="When the sweep ends because it gets no better: plateau: {runs: 20, "
+            "minImprovement: 0.001}. No new runs are made then, and it is over when those that run "
+            "have ended without improvement too."
+        ),
+    ] = None
     failure_policy: Annotated[
         FailurePolicy | None,
         Field(
@@ -248,6 +263,12 @@ class SweepSpec(Model):
     def _early_termination_has_a_metric(self) -> Self:
         if self.early_terminate is not None and self.metric is None:
             raise wrong("earlyTerminate", METRIC_NEEDED)
+        return self
+
+    @model_validator(mode="after")
+    def _plateau_has_a_metric(self) -> Self:
+        if self.plateau is not None and self.metric is None:
+            raise wrong("plateau", METRIC_NEEDED)
         return self
 
     @model_validator(mode="after")
@@ -353,9 +374,12 @@ class SweepStatus(ObservedModel):
     best: Annotated[BestRun | None, Field(description="The run with the best metric so far.")] = (
         None
     )
-    target_reached: Annotated[
-        bool | None,
-        Field(description="Whether the sweep has ended because a run reached metric.target."),
+    end_reached: Annotated[
+        EndReason | None,
+        Field(
+            description="Why the sweep has ended before its cap: Target (a run reached "
+            "metric.target) or Plateau (it got no better)."
+        ),
     ] = None
     last_number: Annotated[
         Count, Field(description="The highest number that a run of this sweep has had.")

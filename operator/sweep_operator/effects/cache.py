@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from typing_extensions import override
 
 from sweep_operator.api.names import LABEL_RUN_NUMBER
+from sweep_operator.api.sweep import EndReason
 from sweep_operator.effects.observe import (
     job_facts,
     pod_facts,
@@ -20,6 +21,7 @@ from sweep_operator.effects.observe import (
 )
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.ledger import Ledger
+from sweep_operator.planning.points import yardstick_of
 
 Json = Mapping[str, Any]
 Name = tuple[str, str]
@@ -74,11 +76,11 @@ class Cache:
             return
         self.sweeps[key] = sweep
         ledger = self.ledger(key)
-        metric = sweep.get("spec", {}).get("metric") or {}
-        ledger.judge_by(metric.get("goal"))
+        ledger.judge_by(yardstick_of(sweep.get("spec", {})))
         status = sweep.get("status") or {}
         ledger.last_number = max(ledger.last_number, status.get("lastNumber", 0))
-        ledger.target_reached = ledger.target_reached or status.get("targetReached", False)
+        if "endReached" in status:
+            ledger.end_reached = EndReason(status["endReached"])
         self.changed(key)
 
 

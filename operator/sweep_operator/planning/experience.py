@@ -6,7 +6,7 @@ from sweep_operator.api.objective import Impute
 from sweep_operator.api.run import RunPhase
 from sweep_operator.planning.facts import RunFacts
 from sweep_operator.planning.ledger import Ledger
-from sweep_operator.planning.regime import StopReason
+from sweep_operator.planning.points import told
 from sweep_operator.search.method import Observation, Pending
 
 
@@ -17,7 +17,6 @@ def experience(ledger: Ledger, impute: Impute) -> tuple[list[Observation], list[
     bad, or what `impute` says; so does one that ended without a value. One that crashed or was
     killed teaches nothing, unless it was stopped early: then its best value counts.
     """
-    sign = -1.0 if ledger.goal == "maximize" else 1.0
     observations: list[Observation] = []
     pending: list[Pending] = []
     for number in sorted(ledger.runs):
@@ -25,31 +24,19 @@ def experience(ledger: Ledger, impute: Impute) -> tuple[list[Observation], list[
         if not run.settled:
             pending.append(Pending(number, json.loads(run.parameters)))
         elif _teaches(run):
-            value = _value(run)
+            value = told(run)
             if value is None:
                 value = _imputed(run, impute)
-            signed = None if value is None else sign * value
+            loss = None if value is None else ledger.yardstick.loss(value)
             ignored = value is None and impute is Impute.IGNORE
             failed = run.phase is RunPhase.FAILED
             parameters = json.loads(run.parameters)
-            observations.append(Observation(number, parameters, signed, failed, ignored))
+            observations.append(Observation(number, parameters, loss, failed, ignored))
     return observations, pending
 
 
 def _teaches(run: RunFacts) -> bool:
-    stopped = run.reason == StopReason.EARLY_TERMINATED and run.best is not None
-    return run.phase in {RunPhase.FINISHED, RunPhase.FAILED} or stopped
-
-
-def _value(run: RunFacts) -> float | None:
-    """What a run came to; a failed one came to nothing, whatever it has reported."""
-    match run.phase:
-        case RunPhase.FINISHED:
-            return run.value
-        case RunPhase.FAILED:
-            return None
-        case _:
-            return run.best
+    return run.phase in {RunPhase.FINISHED, RunPhase.FAILED} or told(run) is not None
 
 
 def _imputed(run: RunFacts, impute: Impute) -> float | None:

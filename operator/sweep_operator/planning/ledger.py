@@ -12,9 +12,12 @@ from heapq import heappop, heappush, nlargest
 from typing import NamedTuple
 
 from sweep_operator.api.run import RunPhase
+from sweep_operator.api.sweep import EndReason
 from sweep_operator.planning.early_termination import Behind, Brackets, Mark, Rule
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts, Standing, standing
 from sweep_operator.planning.metrics import better
+from sweep_operator.planning.plateau import Stillness, Told
+from sweep_operator.planning.points import Outcome, Yardstick, outcome
 from sweep_operator.planning.regime import StopReason
 
 SYSTEMATIC = 5
@@ -32,7 +35,7 @@ class Best(NamedTuple):
 class Ledger:
     """The runs of one sweep."""
 
-    goal: str | None = None
+    yardstick: Yardstick = field(default_factory=Yardstick)
     runs: dict[int, RunFacts] = field(default_factory=dict)
     jobs: dict[int, dict[int, JobFacts]] = field(default_factory=dict)
     pods: dict[int, dict[str, PodFacts]] = field(default_factory=dict)
@@ -50,8 +53,10 @@ class Ledger:
     """Jobs that are gone though nothing on record tells of their attempt. They count as active."""
     closest: float | None = None
     """The best value that any run has reported, at its end or on its way."""
-    target_reached: bool = False
-    """The sweep has ended so: the target's later moves reopen nothing."""
+    stillness: Stillness | None = None
+    """How long it has got no better; None where nobody wants to know."""
+    end_reached: EndReason | None = None
+    """The sweep has ended so: the target's later moves reopen nothing, nor does a deleted run."""
     brackets: Brackets = field(default_factory=Brackets)
     """What runs were at early termination's brackets, signed so that lower is better."""
     bereft: bool = False
@@ -64,16 +69,20 @@ class Ledger:
     _best: Best | None = None
     _best_known: bool = True
 
-    def judge_by(self, goal: str | None) -> None:
-        """Say by which goal the best run is found: minimize, maximize, None for no metric."""
-        if goal != self.goal:
-            self.goal = goal
-            self._best_known = False
-            self.brackets = Brackets()
-            self.closest = None
-            for run in self.runs.values():
-                self.brackets.put(*self._marks(run))
-                self._come_closer(run)
+    def judge_by(self, yardstick: Yardstick) -> None:
+        """Say by what runs are compared; those that are there are, anew."""
+        if yardstick == self.yardstick:
+            return
+        self.yardstick = yardstick
+        self._best_known = False
+        self.brackets = Brackets()
+        self.closest = None
+        least = yardstick.min_improvement
+        self.stillness = None if least is None else Stillness(least)
+        for run in self.runs.values():
+            self.brackets.put(*self._marks(run))
+            self._come_closer(run)
+            self._review_stillness(None, outcome(run))
 
     def put_run(self, run: RunFacts) -> None:
         """Take in a record as stored."""
@@ -84,6 +93,7 @@ class Ledger:
         self.counts[run.phase] += 1
         self.last_number = max(self.last_number, run.number)
         self._review_best(old, run)
+        self._review_stillness(old and outcome(old), outcome(run))
         self._review_ends(old, run)
         self._review_brackets(old, run)
         self._come_closer(run)
@@ -96,6 +106,7 @@ class Ledger:
         if old is not None:
             self.counts[old.phase] -= 1
             self._review_best(old, None)
+            self._review_stillness(outcome(old), None)
             self._review_ends(old, None)
             self._review_brackets(old, None)
         self._stand(number)
@@ -180,9 +191,9 @@ class Ledger:
         if not run.brackets or run.best is None:
             return None
         (last,) = self._signed(run.brackets[-1:])
-        sign = -1.0 if self.goal == "maximize" else 1.0
-        found = rule.behind(self.brackets, last, sign * run.best)
-        return found and found._replace(value=sign * found.value, threshold=sign * found.threshold)
+        loss = self.yardstick.loss  # its own inverse
+        found = rule.behind(self.brackets, last, loss(run.best))
+        return found and found._replace(value=loss(found.value), threshold=loss(found.threshold))
 
     @property
     def best(self) -> Best | None:
@@ -228,18 +239,44 @@ class Ledger:
             insort(self._last_ends, (new.ended, new.number))
             del self._last_ends[:-SYSTEMATIC]
 
-    def reaches(self, target: float | None) -> bool:
-        """Whether some run has been as good as that, or the sweep has ended as one was."""
-        if self.target_reached:
-            return True
-        if target is None or self.closest is None or self.goal is None:
+    def end(self, target: float | None, plateau: int | None) -> EndReason | None:
+        """Why the search has come far enough, if it has, or why it has ended so.
+
+        Args:
+            target: a value that is good enough, None for none.
+            plateau: how many runs without improvement are too many, None for no number.
+        """
+        if self.end_reached is not None:
+            return self.end_reached
+        if self._reaches(target):
+            return EndReason.TARGET
+        if plateau is not None and self.stillness is not None and self.stillness.runs >= plateau:
+            return EndReason.PLATEAU
+        return None
+
+    def _reaches(self, target: float | None) -> bool:
+        """Whether some run has been as good as that."""
+        goal = self.yardstick.goal
+        if target is None or self.closest is None or goal is None:
             return False
-        return not better(self.goal, target, self.closest)
+        return not better(goal, target, self.closest)
 
     def _come_closer(self, run: RunFacts) -> None:
         value = run.value if run.phase is RunPhase.FINISHED else run.best
-        if self.goal is not None and value is not None and better(self.goal, value, self.closest):
+        goal = self.yardstick.goal
+        if goal is not None and value is not None and better(goal, value, self.closest):
             self.closest = value
+
+    def _review_stillness(self, old: Outcome | None, new: Outcome | None) -> None:
+        if self.stillness is None or old == new:
+            return
+        if old is not None:
+            self.stillness.drop(self._told(old))
+        if new is not None:
+            self.stillness.put(self._told(new))
+
+    def _told(self, found: Outcome) -> Told:
+        return Told(found.ended, found.number, self.yardstick.loss(found.value))
 
     def _review_brackets(self, old: RunFacts | None, new: RunFacts | None) -> None:
         before, now = self._marks(old), self._marks(new)
@@ -257,14 +294,14 @@ class Ledger:
 
     def _signed(self, at: Sequence[Mark]) -> tuple[Mark, ...]:
         """Values at brackets such that lower is better."""
-        sign = -1.0 if self.goal == "maximize" else 1.0
-        return tuple((bracket, sign * value) for bracket, value in at)
+        return tuple((bracket, self.yardstick.loss(value)) for bracket, value in at)
 
     def _challenge(self, run: RunFacts) -> None:
-        if self.goal is None or run.phase is not RunPhase.FINISHED or run.value is None:
+        goal = self.yardstick.goal
+        if goal is None or run.phase is not RunPhase.FINISHED or run.value is None:
             return
         best = self._best
-        wins = better(self.goal, run.value, best.value if best else None)
+        wins = better(goal, run.value, best.value if best else None)
         earlier = best is not None and run.value == best.value and run.number < best.number
         if wins or earlier:
             if best is not None:

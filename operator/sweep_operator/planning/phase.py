@@ -36,7 +36,7 @@ def phase(
         previous: the phase as last written with no run active. What has Finished or Failed so
             stays so when spec.state is edited afterwards, where the runs still say the same.
     """
-    done = (exhausted(limit, ledger) or regime.reached) and drained(ledger)
+    done = (exhausted(limit, ledger) or regime.reached is not None) and drained(ledger)
     failed = regime.spent
     if regime.state is SweepState.RUNNING:
         if failed:

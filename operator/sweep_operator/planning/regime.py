@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sweep_operator.api.run import RunPhase
-from sweep_operator.api.sweep import SweepState
+from sweep_operator.api.sweep import EndReason, SweepState
 from sweep_operator.planning.facts import JobFacts, RunFacts
 from sweep_operator.planning.verdict import CANCELLED, EARLY_TERMINATED, JOB_GONE, Verdict
 
@@ -17,8 +17,8 @@ class Regime(NamedTuple):
     """What holds for all runs of a sweep at the moment."""
 
     state: SweepState
-    reached: bool = False
-    """A run has reached the target: no new ones, and those that haven't started are not needed."""
+    reached: EndReason | None = None
+    """The search has come far enough: no new runs, and those that haven't started aren't needed."""
     spent: bool = False
     """As many runs have failed as may: no new ones, and those that haven't started are held."""
     pending_timeout: float | None = None
@@ -66,7 +66,7 @@ def waits_in_vain(regime: Regime, run: RunFacts) -> Verdict | None:
 
 def no_more_starts(regime: Regime) -> bool:
     """No run will ever start that hasn't: they are Killed rather than held."""
-    reached = regime.state is SweepState.RUNNING and regime.reached
+    reached = regime.state is SweepState.RUNNING and regime.reached is not None
     return regime.state is SweepState.STOPPED or reached
 
 
@@ -107,7 +107,7 @@ def ends(reason: StopReason, trouble: str = "") -> Verdict:
         case StopReason.CANCELLED:
             return CANCELLED
         case StopReason.NOT_STARTED:
-            message = "The sweep was stopped, or reached its target, before the run had started."
+            message = "The sweep was stopped, or had come far enough, before the run had started."
             return Verdict(RunPhase.KILLED, reason.value, message)
         case StopReason.HELD:
             return Verdict(RunPhase.PENDING, reason.value, "Held before its start; it goes first.")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sweep_operator.api.names import LABEL_SWEEP_UID, run_name
+from sweep_operator.api.objective import Plateau
 from sweep_operator.api.run import RunPhase
-from sweep_operator.api.sweep import SweepPhase, SweepState
+from sweep_operator.api.sweep import EndReason, SweepPhase, SweepState
 from sweep_operator.planning.ledger import SYSTEMATIC, Ledger
 from sweep_operator.planning.phase import complete, phase
 from sweep_operator.planning.refusal import Stall
@@ -64,7 +65,7 @@ def sweep_status(
         ),
     }
     if current is SweepPhase.FINISHED and regime.reached:
-        status["targetReached"] = True
+        status["endReached"] = regime.reached.value
     if done:
         status["completionTime"] = previous.get("completionTime", now)
     if ledger.best is not None:
@@ -146,8 +147,8 @@ class _Story:
         limit = f" of {intent.limit}" if intent.limit else ""
         made = f"{ledger.last_number}{limit} runs made"
         match self.phase:
-            case SweepPhase.FINISHED if intent.regime(ledger).reached:
-                return f"The metric's target is reached; {made}, none is active."
+            case SweepPhase.FINISHED if reached := intent.regime(ledger).reached:
+                return f"{_far_enough(reached, intent.spec.plateau)}; {made}, none is active."
             case SweepPhase.FINISHED:
                 reason = "cap" if intent.limit == intent.spec.run_cap else "end of the grid"
                 return f"The {reason} of {intent.limit} runs is reached and none is active."
@@ -189,6 +190,14 @@ class _Story:
             " their logs, and pause or cancel it if it is in vain."
         )
         return Condition("SystematicFailures", True, "LastRunsFailed", message)
+
+
+def _far_enough(reached: EndReason, plateau: Plateau | None) -> str:
+    """Why a sweep has ended before its cap."""
+    if reached is EndReason.TARGET or plateau is None:
+        return "The metric's target is reached"
+    least = f" of more than {plateau.min_improvement:g}" if plateau.min_improvement else ""
+    return f"No improvement{least} in the last {plateau.runs} runs"
 
 
 def conditions_with_times(

@@ -80,10 +80,12 @@ class Intent:
         policy = self.spec.failure_policy or FailurePolicy()
         most = policy.max_failures
         timeout = self.spec.pending_timeout
-        metric = self.spec.metric
+        metric, plateau = self.spec.metric, self.spec.plateau
         return Regime(
             self.spec.state,
-            reached=ledger.reaches(metric.target if metric else None),
+            reached=ledger.end(
+                metric.target if metric else None, plateau.runs if plateau else None
+            ),
             spent=most is not None and ledger.counts[RunPhase.FAILED] >= most,
             pending_timeout=timeout.seconds if timeout else None,
             measured=metric is not None,

@@ -7,6 +7,7 @@ from tests.fakes.world import sweep
 from sweep_operator.api.run import RunPhase
 from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.ledger import Ledger
+from sweep_operator.planning.points import Yardstick
 from sweep_operator.planning.sweep import Intent
 
 NOW = 1_800_000_000.0
@@ -125,10 +126,12 @@ def ended_pod(exit_code: int = 0, message: str = "", **more: Any) -> PodFacts:
     return whole._replace(**more)
 
 
-def ledger(*things: RunFacts | JobFacts | PodFacts, goal: str | None = None) -> Ledger:
+def ledger(
+    *things: RunFacts | JobFacts | PodFacts, goal: str | None = None, **yardstick: Any
+) -> Ledger:
     """An account that these facts were put into, in this order."""
     account = Ledger()
-    account.judge_by(goal)
+    account.judge_by(Yardstick(goal, **yardstick))
     for thing in things:
         match thing:
             case RunFacts():

@@ -17,6 +17,7 @@ from sweep_operator.effects.children import Children
 from sweep_operator.effects.tokens import PodIdentity
 from sweep_operator.planning.early_termination import Behind, Rule, measure_of, rule_of
 from sweep_operator.planning.facts import PodFacts, RunFacts
+from sweep_operator.planning.points import Yardstick
 from sweep_operator.planning.regime import Regime, StopReason
 from sweep_operator.planning.reports import read_reports
 from sweep_operator.planning.steps import Keeping, RecordStopping, Step, TellToGo, next_step
@@ -131,7 +132,7 @@ class TestHyperband:
 
     def test_a_goal_that_is_learnt_late_counts_for_what_was_there(self) -> None:
         account = ledger(at(1, 0.2), at(2, 0.9))
-        account.judge_by("maximize")
+        account.judge_by(Yardstick("maximize"))
         assert account.behind(account.runs[1], rule(minIter=3)) == Behind(
             "bracket 3", 0.2, 0.9, GOES_ON
         )

@@ -17,8 +17,10 @@ from tests.unit.planning.facts import (
 )
 
 from sweep_operator.api.run import RunPhase
+from sweep_operator.api.sweep import EndReason
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.ledger import Ledger
+from sweep_operator.planning.points import Yardstick
 
 
 class TestSlots:
@@ -187,7 +189,7 @@ class TestWhateverTheOrder:
     @pytest.mark.parametrize("seed", range(40))
     def test_kept_by_differences_it_says_the_same_as_counted_anew(self, seed: int) -> None:
         random = Random(seed)
-        account = ledger(goal="minimize")
+        account = ledger(goal="minimize", min_improvement=0.5)
         for _ in range(400):
             number = random.randint(1, 6)
             attempt = random.randint(1, 3)
@@ -195,7 +197,8 @@ class TestWhateverTheOrder:
                 case 0 | 1:
                     value = random.choice([None, 1.0, 2.0, 3.0])
                     records = [run(number), running(number, attempt), crashed(number, attempt)]
-                    account.put_run(random.choice([*records, finished(number, value)]))
+                    done = finished(number, value)._replace(ended=NOW + random.randint(0, 3))
+                    account.put_run(random.choice([*records, done]))
                 case 2 | 3:
                     end = random.choice([None, COMPLETE])
                     account.put_job(job(number, attempt, end=end))
@@ -232,7 +235,8 @@ def anew(account: Ledger) -> Ledger:
     ]
     things += [each for jobs in account.jobs.values() for each in jobs.values()]
     things += reversed(account.runs.values())
-    again = ledger(*things, goal=account.goal)
+    again = ledger(*things)
+    again.judge_by(account.yardstick)
     for gone in account.vanished.values():  # no fact tells of what is gone
         again.put_job(gone)
         again.drop_job(gone.number, gone.name)
@@ -244,28 +248,85 @@ def assert_same(one: Ledger, other: Ledger) -> None:
     assert one.waiting == other.waiting
     assert +one.counts == +other.counts
     assert one.best == other.best
+    assert one.stillness is not None
+    assert other.stillness is not None
+    assert one.stillness.runs == other.stillness.runs
 
 
 class TestTarget:
     def test_it_is_reached_by_a_run_that_finished_as_well_or_better(self) -> None:
         account = ledger(finished(1, value=0.5), goal="minimize")
-        assert account.reaches(0.5)
-        assert not account.reaches(0.4)
-        assert not account.reaches(None)
+        assert account.end(0.5, None) is EndReason.TARGET
+        assert account.end(0.4, None) is None
+        assert account.end(None, None) is None
 
     def test_or_by_one_on_its_way(self) -> None:
-        assert ledger(running()._replace(best=0.9), goal="maximize").reaches(0.8)
+        account = ledger(running()._replace(best=0.9), goal="maximize")
+        assert account.end(0.8, None) is EndReason.TARGET
 
     def test_a_failed_runs_value_reaches_nothing(self) -> None:
         failed = finished(1, value=0.5)._replace(phase=RunPhase.FAILED)
-        assert not ledger(failed, goal="minimize").reaches(0.5)
+        assert ledger(failed, goal="minimize").end(0.5, None) is None
 
     def test_a_goal_that_is_learnt_late_counts_for_what_was_there(self) -> None:
         account = ledger(finished(1, value=0.5))
-        account.judge_by("maximize")
-        assert account.reaches(0.5)
+        account.judge_by(Yardstick("maximize"))
+        assert account.end(0.5, None) is EndReason.TARGET
 
     def test_what_has_ended_so_stays_so(self) -> None:
         account = ledger(goal="minimize")
-        account.target_reached = True
-        assert account.reaches(0.1)
+        account.end_reached = EndReason.PLATEAU
+        assert account.end(0.1, 9) is EndReason.PLATEAU
+
+
+class TestPlateau:
+    def account(self, *values: float | None, least: float = 0.0, goal: str = "minimize") -> Ledger:
+        """Runs that ended one after the other."""
+        runs = [finished(n, value)._replace(ended=NOW + n) for n, value in enumerate(values, 1)]
+        return ledger(*runs, goal=goal, min_improvement=least)
+
+    def still(self, account: Ledger) -> int:
+        assert account.stillness is not None
+        return account.stillness.runs
+
+    def test_it_is_reached_by_so_many_runs_since_the_last_that_was_better(self) -> None:
+        account = self.account(3.0, 2.0, 2.0, 5.0)
+        assert account.end(None, 2) is EndReason.PLATEAU
+        assert account.end(None, 3) is None
+        assert account.end(None, None) is None
+
+    def test_better_is_what_the_goal_says(self) -> None:
+        assert self.still(self.account(1.0, 2.0, 3.0, goal="maximize")) == 0
+        assert self.still(self.account(1.0, 2.0, 3.0, goal="minimize")) == 2
+
+    def test_an_improvement_that_is_too_small_is_none(self) -> None:
+        assert self.still(self.account(1.0, 0.75, 0.5, least=0.5)) == 2
+
+    def test_small_ones_add_up(self) -> None:
+        assert self.still(self.account(1.0, 0.75, 0.25, least=0.5)) == 0
+
+    def test_runs_without_a_value_do_not_count(self) -> None:
+        account = self.account(1.0, None, 2.0)
+        account.put_run(finished(4, 0.5)._replace(phase=RunPhase.FAILED))
+        account.put_run(crashed(5))
+        account.put_run(running(6)._replace(best=0.5))
+        assert self.still(account) == 1
+
+    def test_one_that_was_stopped_early_counts_with_its_best(self) -> None:
+        stopped = finished(3)._replace(phase=RunPhase.KILLED, reason="EarlyTerminated", best=1.5)
+        stopped = stopped._replace(ended=NOW + 3)
+        account = self.account(1.0, 2.0)
+        account.put_run(stopped)
+        assert self.still(account) == 2
+        account.put_run(stopped._replace(best=0.5))
+        assert self.still(account) == 0
+
+    def test_runs_count_in_the_order_in_which_they_ended_whatever_their_numbers(self) -> None:
+        early, late = finished(2, 1.0), finished(1, 2.0)._replace(ended=NOW + 1)
+        for order in ((early, late), (late, early)):
+            assert self.still(ledger(*order, goal="minimize", min_improvement=0)) == 1
+
+    def test_a_spec_that_is_learnt_late_counts_for_what_was_there(self) -> None:
+        account = ledger(finished(1, 1.0), finished(2, 2.0))
+        account.judge_by(Yardstick("minimize", 0.0))
+        assert self.still(account) == 1

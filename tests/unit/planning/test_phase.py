@@ -4,7 +4,7 @@ import pytest
 from tests.unit.planning.facts import crashed, finished, job, ledger, run, running
 
 from sweep_operator.api.run import RunPhase
-from sweep_operator.api.sweep import SweepPhase, SweepState
+from sweep_operator.api.sweep import EndReason, SweepPhase, SweepState
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.phase import complete
 from sweep_operator.planning.phase import phase as decide
@@ -47,8 +47,11 @@ def test_without_an_end_it_never_finishes() -> None:
     assert phase(ledger(finished(1), finished(2)), limit=None) is SweepPhase.RUNNING
 
 
-def test_with_the_target_reached_and_none_active_it_has_finished_though_the_cap_is_not() -> None:
-    reached = Regime(SweepState.RUNNING, reached=True)
+@pytest.mark.parametrize("reason", EndReason)
+def test_far_enough_and_with_none_active_it_has_finished_though_the_cap_is_not_reached(
+    reason: EndReason,
+) -> None:
+    reached = Regime(SweepState.RUNNING, reached=reason)
     assert decide(reached, None, ledger(finished(1)), None, "") is SweepPhase.FINISHED
     active = ledger(finished(1), running(2), job(2))
     assert decide(reached, None, active, None, "") is SweepPhase.RUNNING

@@ -19,7 +19,7 @@ from tests.unit.planning.facts import (
 )
 
 from sweep_operator.api.run import RunPhase
-from sweep_operator.api.sweep import SweepPhase, SweepState
+from sweep_operator.api.sweep import EndReason, SweepPhase, SweepState
 from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.phase import phase
 from sweep_operator.planning.quota import quota
@@ -38,7 +38,7 @@ from sweep_operator.planning.steps import (
 from sweep_operator.planning.verdict import Case, Verdict, verdict
 
 RUNNING, PAUSED, STOPPED, CANCELLED = (Regime(state) for state in SweepState)
-REACHED = Regime(SweepState.RUNNING, reached=True)
+REACHED = Regime(SweepState.RUNNING, reached=EndReason.TARGET)
 SPENT = Regime(SweepState.RUNNING, spent=True)
 STARTED = pod(started=NOW)
 
