@@ -123,6 +123,8 @@ def test_every_variable_and_file_has_a_row() -> None:
         run="s-1",
         number=1,
         attempt=2,
+        repeat=1,
+        seed=7,
         parameters={},
         metric="loss",
         report_url="http://here",

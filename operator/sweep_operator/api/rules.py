@@ -263,6 +263,7 @@ IMMUTABLE: Final = (
     "method",
     "parameters",
     "seed",
+    "repeats",
     "earlyTerminate",
     "plateau",
     "logPattern",

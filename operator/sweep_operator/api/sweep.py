@@ -21,6 +21,7 @@ from sweep_operator.api.template import JobTemplate
 
 MAX_PARALLELISM: Final = 10_000
 MAX_SEED: Final = 2**63 - 1
+MAX_REPEATS: Final = 100
 MAX_PARAMETERS_BYTES: Final = 64 * 1024
 """One run's parameters as JSON in UTF-8. They stand in two annotations, of which a pod may have
 256 KiB in all, and in one environment variable, of which Linux allows 128 KiB."""
@@ -154,6 +155,16 @@ class SweepSpec(Model):
             "finished sweep goes on when it is raised.",
         ),
     ] = None
+    repeats: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MAX_REPEATS,
+            description="How often each point is run, in consecutive runs with the same "
+            "parameters: the mean of their metric counts. SWEEP_REPEAT tells the program which it "
+            "is, SWEEP_SEED is a number for each, the same for every point. runCap counts runs.",
+        ),
+    ] = 1
     parallelism: Annotated[
         int,
         Field(
@@ -340,11 +351,11 @@ class RunCounts(ObservedModel):
 
 
 class BestRun(ObservedModel):
-    """The run with the best metric so far."""
+    """The run with the best metric so far; with repeats, the first of those with the best mean."""
 
     run: Annotated[RunName, Field(description="The name of its SweepRun.")]
     number: Annotated[RunNumber, Field(description="Its number.")]
-    value: Annotated[Number, Field(description="Its metric.")]
+    value: Annotated[Number, Field(description="Its metric; with repeats, their mean.")]
     parameters: Annotated[
         dict[str, JsonValue], Field(max_length=MAX_NAMES, description="What it ran with.")
     ] = Field(default_factory=dict)
@@ -371,9 +382,13 @@ class SweepStatus(ObservedModel):
         Count,
         Field(description="Runs that have a Job and no outcome yet: what parallelism bounds."),
     ] = 0
-    best: Annotated[BestRun | None, Field(description="The run with the best metric so far.")] = (
-        None
-    )
+    best: Annotated[
+        BestRun | None,
+        Field(
+            description="The run with the best metric so far. With repeats, the first of those "
+            "with the best mean, once all of them have ended."
+        ),
+    ] = None
     end_reached: Annotated[
         EndReason | None,
         Field(

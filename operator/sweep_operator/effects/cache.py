@@ -78,7 +78,7 @@ class Cache:
         ledger = self.ledger(key)
         ledger.judge_by(yardstick_of(sweep.get("spec", {})))
         status = sweep.get("status") or {}
-        ledger.last_number = max(ledger.last_number, status.get("lastNumber", 0))
+        ledger.use_up_to(status.get("lastNumber", 0))
         if "endReached" in status:
             ledger.end_reached = EndReason(status["endReached"])
         self.changed(key)

@@ -88,6 +88,8 @@ def surroundings(
     run: str,
     number: int,
     attempt: int,
+    repeat: int,
+    seed: int,
     parameters: Mapping[str, JsonValue],
     metric: str = "",
     report_url: str = "",
@@ -100,6 +102,8 @@ def surroundings(
         run: the SweepRun's name, the same for all attempts.
         number: the run's, from 1.
         attempt: from 1.
+        repeat: which run of its point it is, from 1.
+        seed: for the program's own random numbers, by the repeat.
         parameters: as recorded in the SweepRun, nested.
         metric: the name of the one that the sweep is judged by; empty for none.
         report_url: where the program may report by HTTP; empty for nowhere.
@@ -114,6 +118,8 @@ def surroundings(
         "SWEEP_RUN_ID": run,
         "SWEEP_RUN_NUMBER": str(number),
         "SWEEP_ATTEMPT": str(attempt),
+        "SWEEP_REPEAT": str(repeat),
+        "SWEEP_SEED": str(seed),
         "SWEEP_PARAMETERS": escape(text),
         # For a script that uses wandb: its config from the file, its runs in one group. No
         # WANDB_SWEEP_ID: it names a sweep on W&B's server, and there is none.

@@ -14,8 +14,10 @@ from sweep_operator.api.names import (
 )
 from sweep_operator.planning.environment import Surroundings, surroundings
 from sweep_operator.planning.macros import expand_args, expand_command
+from sweep_operator.planning.points import repeat_of
 from sweep_operator.planning.record import Json, owner_reference
 from sweep_operator.planning.sweep import Intent
+from sweep_operator.search import repeat_seed
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 """kubectl logs shows this container; the operator reads results from it."""
@@ -38,6 +40,7 @@ def build_job(intent: Intent, run: Json, attempt: int, report_url: str = "") -> 
         report_url: where its program may report by HTTP; empty for nowhere.
     """
     number: int = run["spec"]["number"]
+    repeat = repeat_of(number, intent.spec.repeats)
     parameters = run["spec"]["parameters"]
     labels = {
         LABEL_SWEEP: intent.name,
@@ -51,6 +54,8 @@ def build_job(intent: Intent, run: Json, attempt: int, report_url: str = "") -> 
         run=run_name(intent.name, number),
         number=number,
         attempt=attempt,
+        repeat=repeat,
+        seed=repeat_seed(intent.seed, repeat),
         parameters=parameters,
         metric=intent.spec.metric.name if intent.spec.metric else "",
         report_url=report_url,

@@ -6,7 +6,7 @@ best run and the numbers that need a look. It doesn't know where the facts come 
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush, nlargest
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from sweep_operator.planning.early_termination import Behind, Brackets, Mark, Ru
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts, Standing, standing
 from sweep_operator.planning.metrics import better
 from sweep_operator.planning.plateau import Stillness, Told
-from sweep_operator.planning.points import Outcome, Yardstick, outcome
+from sweep_operator.planning.points import Outcome, Point, Yardstick, outcome, outcome_alone
 from sweep_operator.planning.regime import StopReason
 
 SYSTEMATIC = 5
@@ -25,7 +25,7 @@ SYSTEMATIC = 5
 
 
 class Best(NamedTuple):
-    """The best finished run so far."""
+    """The best point so far, and the run that stands for it."""
 
     number: int
     value: float
@@ -52,7 +52,7 @@ class Ledger:
     vanished: dict[int, JobFacts] = field(default_factory=dict)
     """Jobs that are gone though nothing on record tells of their attempt. They count as active."""
     closest: float | None = None
-    """The best value that any run has reported, at its end or on its way."""
+    """The best value that counts for the target, of a run at its end or on its way."""
     stillness: Stillness | None = None
     """How long it has got no better; None where nobody wants to know."""
     end_reached: EndReason | None = None
@@ -74,42 +74,45 @@ class Ledger:
         if yardstick == self.yardstick:
             return
         self.yardstick = yardstick
-        self._best_known = False
         self.brackets = Brackets()
-        self.closest = None
-        least = yardstick.min_improvement
-        self.stillness = None if least is None else Stillness(least)
         for run in self.runs.values():
             self.brackets.put(*self._marks(run))
-            self._come_closer(run)
-            self._review_stillness(None, outcome(run))
+        self._judge_anew()
 
     def put_run(self, run: RunFacts) -> None:
         """Take in a record as stored."""
+        self.use_up_to(run.number - 1)
+        before = self._outcome(run.number)
         old = self.runs.get(run.number)
         if old is not None:
             self.counts[old.phase] -= 1
         self.runs[run.number] = run
         self.counts[run.phase] += 1
         self.last_number = max(self.last_number, run.number)
-        self._review_best(old, run)
-        self._review_stillness(old and outcome(old), outcome(run))
+        self._review(before, self._outcome(run.number))
         self._review_ends(old, run)
         self._review_brackets(old, run)
-        self._come_closer(run)
+        self._come_closer(self._on_its_way(run))
         self._stand(run.number)
 
     def drop_run(self, number: int) -> None:
         """Take in that a record is gone: by a person's hand, or because its Sweep is."""
         self.bereft = True
+        before = self._outcome(number)
         old = self.runs.pop(number, None)
         if old is not None:
             self.counts[old.phase] -= 1
-            self._review_best(old, None)
-            self._review_stillness(outcome(old), None)
+            self._review(before, self._outcome(number))
             self._review_ends(old, None)
             self._review_brackets(old, None)
         self._stand(number)
+
+    def use_up_to(self, number: int) -> None:
+        """Take in that no run with a number up to this one is still to be made."""
+        if number > self.last_number:
+            self.last_number = number
+            if self.yardstick.repeats > 1:
+                self._judge_anew()  # points that had waited for such a run
 
     def put_job(self, job: JobFacts) -> None:
         """Take in a Job."""
@@ -197,13 +200,27 @@ class Ledger:
 
     @property
     def best(self) -> Best | None:
-        """The best finished run by the sweep's metric; a tie goes to the lower number."""
+        """The best point by the sweep's metric; a tie goes to the lower number."""
         if not self._best_known:
             self._best = None
             self._best_known = True
-            for number in sorted(self.runs):
-                self._challenge(self.runs[number])
+            for found in self._outcomes():
+                self._challenge(found)
         return self._best
+
+    def point(self, number: int) -> Point:
+        """A point and those of its runs that are on record."""
+        runs = [self.runs[each] for each in self.yardstick.numbers(number) if each in self.runs]
+        return Point(number, runs, more=self.yardstick.last_of(number) > self.last_number)
+
+    @property
+    def points(self) -> list[Point]:
+        """All points of which a run is on record, by number."""
+        return [self.point(number) for number in sorted(set(map(self.point_of, self.runs)))]
+
+    def point_of(self, number: int) -> int:
+        """The point that a run is of."""
+        return self.yardstick.point_of(number)
 
     @property
     def failing(self) -> bool:
@@ -225,12 +242,43 @@ class Ledger:
         if not pods:
             self.pods.pop(number, None)
 
-    def _review_best(self, old: RunFacts | None, new: RunFacts | None) -> None:
-        if self._best and old and old.number == self._best.number:
-            if new is None or (new.phase, new.value) != (old.phase, old.value):
+    def _judge_anew(self) -> None:
+        self._best_known = False
+        self.closest = None
+        least = self.yardstick.min_improvement
+        self.stillness = None if least is None else Stillness(least)
+        for run in self.runs.values():
+            self._come_closer(self._on_its_way(run))
+        for found in self._outcomes():
+            self._review(None, found)
+
+    def _outcome(self, number: int) -> Outcome | None:
+        """What the point that a run is of has come to."""
+        if self.yardstick.repeats > 1:
+            return outcome(self.point(self.point_of(number)))
+        run = self.runs.get(number)
+        return None if run is None else outcome_alone(run)
+
+    def _outcomes(self) -> Iterator[Outcome]:
+        return (found for found in map(outcome, self.points) if found is not None)
+
+    def _review(self, old: Outcome | None, new: Outcome | None) -> None:
+        if old == new:
+            return
+        if self._best and old and old.first == self._best.number:
+            if new is None or (new.first, new.value) != self._best:
                 self._best_known = False
         elif new is not None and self._best_known:
             self._challenge(new)
+        if self.stillness is not None and old is not None:
+            self.stillness.drop(self._told(old))
+        if self.stillness is not None and new is not None:
+            self.stillness.put(self._told(new))
+        if new is not None:
+            self._come_closer(new.value)
+
+    def _told(self, found: Outcome) -> Told:
+        return Told(found.ended, found.point, self.yardstick.loss(found.value), found.runs)
 
     def _review_ends(self, old: RunFacts | None, new: RunFacts | None) -> None:
         if old is not None and old.ended is not None:
@@ -255,28 +303,21 @@ class Ledger:
         return None
 
     def _reaches(self, target: float | None) -> bool:
-        """Whether some run has been as good as that."""
+        """Whether some point has been as good as that, or a run on its way that is one."""
         goal = self.yardstick.goal
         if target is None or self.closest is None or goal is None:
             return False
         return not better(goal, target, self.closest)
 
-    def _come_closer(self, run: RunFacts) -> None:
-        value = run.value if run.phase is RunPhase.FINISHED else run.best
+    def _on_its_way(self, run: RunFacts) -> float | None:
+        """What a run's way has shown; with repeats only their mean tells."""
+        alone = self.yardstick.repeats == 1
+        return run.best if alone and run.phase is not RunPhase.FINISHED else None
+
+    def _come_closer(self, value: float | None) -> None:
         goal = self.yardstick.goal
         if goal is not None and value is not None and better(goal, value, self.closest):
             self.closest = value
-
-    def _review_stillness(self, old: Outcome | None, new: Outcome | None) -> None:
-        if self.stillness is None or old == new:
-            return
-        if old is not None:
-            self.stillness.drop(self._told(old))
-        if new is not None:
-            self.stillness.put(self._told(new))
-
-    def _told(self, found: Outcome) -> Told:
-        return Told(found.ended, found.number, self.yardstick.loss(found.value))
 
     def _review_brackets(self, old: RunFacts | None, new: RunFacts | None) -> None:
         before, now = self._marks(old), self._marks(new)
@@ -296,17 +337,17 @@ class Ledger:
         """Values at brackets such that lower is better."""
         return tuple((bracket, self.yardstick.loss(value)) for bracket, value in at)
 
-    def _challenge(self, run: RunFacts) -> None:
+    def _challenge(self, found: Outcome) -> None:
         goal = self.yardstick.goal
-        if goal is None or run.phase is not RunPhase.FINISHED or run.value is None:
+        if goal is None or found.first is None:
             return
         best = self._best
-        wins = better(goal, run.value, best.value if best else None)
-        earlier = best is not None and run.value == best.value and run.number < best.number
+        wins = better(goal, found.value, best.value if best else None)
+        earlier = best is not None and found.value == best.value and found.first < best.number
         if wins or earlier:
             if best is not None:
                 self.touched.add(best.number)  # its Job needn't be kept any more
-            self._best = Best(run.number, run.value)
+            self._best = Best(found.first, found.value)
 
     def _stand(self, number: int) -> None:
         self.touched.add(number)

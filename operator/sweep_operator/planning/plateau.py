@@ -14,8 +14,10 @@ class Told(NamedTuple):
     """A value at its place in time."""
 
     ended: float
-    number: int
+    point: int
     loss: float
+    runs: int
+    """Of which it is the mean."""
 
 
 class _Standing(NamedTuple):
@@ -52,6 +54,6 @@ class Stillness:
         mark, since = self._standings[-1] if self._standings else _Standing(inf, 0)
         for told in self._told[len(self._standings) :]:
             improved = mark - told.loss > self.min_improvement
-            mark, since = (told.loss, 0) if improved else (mark, since + 1)
+            mark, since = (told.loss, 0) if improved else (mark, since + told.runs)
             self._standings.append(_Standing(mark, since))
         return since

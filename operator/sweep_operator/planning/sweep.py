@@ -38,7 +38,7 @@ class Intent:
     method: SearchMethod
     seed: int
     limit: int | None
-    """How many runs there can be: the cap or the size of the grid, None for no end."""
+    """How many runs there can be: the cap, or the grid and its repeats; None for no end."""
 
     @classmethod
     def of(cls, sweep: Mapping[str, Any]) -> "Intent":
@@ -59,6 +59,7 @@ class Intent:
             size = method.size(space)
         except SpaceError as error:
             raise InvalidSweepError(str(error)) from error
+        size = None if size is None else size * spec.repeats
         limits = [limit for limit in (spec.run_cap, size) if limit is not None]
         intent = cls(
             name=metadata["name"],
@@ -95,7 +96,7 @@ class Intent:
         )
 
     def suggest(self, number: int) -> dict[str, Any] | None:
-        """Parameters of a run by its number, from 1; None where the space is exhausted."""
+        """Parameters of a point by its number, from 1; None where the space is exhausted."""
         found = self.method.suggest(self.space, self.seed, number, (), ())
         return None if found is None else dict(found)
 

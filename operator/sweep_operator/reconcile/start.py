@@ -5,6 +5,7 @@ all below it were made; their Jobs follow without waiting for each other.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -164,13 +165,17 @@ class Starter:
             raise RefusedError(_stall("SweepRun", name, error)) from error
 
     async def _suggest(self, intent: Intent, ledger: Ledger, number: int) -> Parameters | None:
-        """The parameters of a new run; every run that is there already is known to the search."""
+        """The parameters of a new run: its point's, or the search's, which knows all others."""
+        point = ledger.point(ledger.point_of(number))
+        if point.runs:
+            parameters: Parameters = json.loads(point.runs[0].parameters)
+            return parameters
         observations: list[Observation] = []
         pending: list[Pending] = []
         if intent.method.learns and intent.spec.metric is not None:
             observations, pending = experience(ledger, intent.spec.metric.impute)
         question = Question(
-            intent.spec.method, intent.space, intent.seed, number, observations, pending
+            intent.spec.method, intent.space, intent.seed, point.number, observations, pending
         )
         try:
             return await self._suggester.suggest(question)

@@ -7,12 +7,12 @@ from sweep_operator.search.bayes import Bayes
 from sweep_operator.search.grid import Grid
 from sweep_operator.search.method import SearchMethod
 from sweep_operator.search.random import Random
-from sweep_operator.search.seed import seed_of
+from sweep_operator.search.seed import repeat_seed, seed_of
 from sweep_operator.search.sobol import Sobol
 from sweep_operator.search.space import Space, SpaceError
 from sweep_operator.search.tpe import Tpe
 
-__all__ = ["METHODS", "SearchMethod", "Space", "SpaceError", "seed_of"]
+__all__ = ["METHODS", "SearchMethod", "Space", "SpaceError", "repeat_seed", "seed_of"]
 
 METHODS: Final[Mapping[str, SearchMethod]] = {
     "grid": Grid(),

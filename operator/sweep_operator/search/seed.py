@@ -20,6 +20,14 @@ def seed_of(uid: str) -> int:
     return hash64("seed", uid) >> 33
 
 
+def repeat_seed(seed: int, repeat: int) -> int:
+    """The seed for programs that are a point's first repeat, or second: in [0, 2**31).
+
+    The same for every point, so that points are compared by the same luck.
+    """
+    return hash64("repeat", seed, repeat) >> 33
+
+
 def unit(seed: int, number: int, *purpose: str) -> float:
     """A number strictly between 0 and 1, uniform; independent for each seed, run and purpose.
 

@@ -32,6 +32,8 @@ def around(
         run="digits-3",
         number=3,
         attempt=attempt,
+        repeat=2,
+        seed=2**31 - 1,
         parameters=parameters,
         metric=metric,
         report_url=report_url,
@@ -71,6 +73,8 @@ def test_the_program_learns_which_run_and_attempt_it_is() -> None:
         "SWEEP_RUN_ID": "digits-3",
         "SWEEP_RUN_NUMBER": "3",
         "SWEEP_ATTEMPT": "2",
+        "SWEEP_REPEAT": "2",
+        "SWEEP_SEED": "2147483647",
         "SWEEP_PARAMETERS": found["SWEEP_PARAMETERS"],
     }
     assert all(type(value) is str for value in found.values())

@@ -93,3 +93,42 @@ def test_nor_does_one_that_crashed_for_good() -> None:
 def test_what_runs_or_waits_is_pending_in_the_order_of_numbers() -> None:
     _, pending = experience_of(ledger(run(3), crashed(2), running(1)))
     assert pending == [Pending(1, X), Pending(2, X), Pending(3, X)]
+
+
+class TestRepeats:
+    """Three runs of each point."""
+
+    def known(self, *runs: RunFacts, cap: int | None = None) -> object:
+        return experience_of(ledger(*runs, goal="maximize", repeats=3, run_cap=cap))
+
+    def failed(self, number: int) -> RunFacts:
+        return finished(number)._replace(phase=RunPhase.FAILED)
+
+    def test_a_point_tells_the_mean_of_its_runs(self) -> None:
+        runs = [finished(1, 1.0), finished(2, 2.0), finished(3, 6.0)]
+        assert self.known(*runs) == ([Observation(1, X, -3.0)], [])
+
+    def test_a_run_that_failed_does_not_spoil_the_mean_of_the_others(self) -> None:
+        runs = [self.failed(1), finished(2, 2.0), finished(3, 6.0)]
+        assert self.known(*runs) == ([Observation(1, X, -4.0)], [])
+
+    def test_a_point_has_failed_if_all_its_runs_have(self) -> None:
+        runs = [self.failed(1), self.failed(2), self.failed(3)]
+        assert self.known(*runs) == ([Observation(1, X, None, failed=True)], [])
+
+    def test_a_point_without_a_value_counts_as_the_mean_of_what_its_runs_reported_last(
+        self,
+    ) -> None:
+        runs = [self.failed(1)._replace(latest=1.0), self.failed(2)._replace(latest=2.0)]
+        point = ledger(*runs, self.failed(3), repeats=3)
+        assert experience(point, Impute.LATEST)[0] == [Observation(1, X, 1.5, failed=True)]
+
+    @pytest.mark.parametrize("last", [[], [running(6)], [crashed(6)]])
+    def test_it_is_pending_until_all_its_runs_are_made_and_have_ended(
+        self, last: list[RunFacts]
+    ) -> None:
+        runs = [finished(4, 1.0), finished(5, 1.0), *last]
+        assert self.known(*runs) == ([], [Pending(2, X)])
+
+    def test_but_for_those_that_the_cap_cuts(self) -> None:
+        assert self.known(finished(4, 1.0), cap=4) == ([Observation(2, X, -1.0)], [])

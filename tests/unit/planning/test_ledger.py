@@ -1,6 +1,7 @@
 """The account of a sweep's runs: whatever the order of facts, it says what they say."""
 
 from random import Random
+from typing import Any
 
 import pytest
 from tests.unit.planning.facts import (
@@ -187,9 +188,13 @@ class TestPods:
 
 class TestWhateverTheOrder:
     @pytest.mark.parametrize("seed", range(40))
-    def test_kept_by_differences_it_says_the_same_as_counted_anew(self, seed: int) -> None:
+    @pytest.mark.parametrize("repeats", [1, 2, 3])
+    def test_kept_by_differences_it_says_the_same_as_counted_anew(
+        self, seed: int, repeats: int
+    ) -> None:
         random = Random(seed)
-        account = ledger(goal="minimize", min_improvement=0.5)
+        cap = 5 if repeats > 1 else None
+        account = ledger(goal="minimize", min_improvement=0.5, repeats=repeats, run_cap=cap)
         for _ in range(400):
             number = random.randint(1, 6)
             attempt = random.randint(1, 3)
@@ -237,6 +242,7 @@ def anew(account: Ledger) -> Ledger:
     things += reversed(account.runs.values())
     again = ledger(*things)
     again.judge_by(account.yardstick)
+    again.use_up_to(account.last_number)
     for gone in account.vanished.values():  # no fact tells of what is gone
         again.put_job(gone)
         again.drop_job(gone.number, gone.name)
@@ -251,6 +257,7 @@ def assert_same(one: Ledger, other: Ledger) -> None:
     assert one.stillness is not None
     assert other.stillness is not None
     assert one.stillness.runs == other.stillness.runs
+    assert one.points == other.points
 
 
 class TestTarget:
@@ -330,3 +337,61 @@ class TestPlateau:
         account = ledger(finished(1, 1.0), finished(2, 2.0))
         account.judge_by(Yardstick("minimize", 0.0))
         assert self.still(account) == 1
+
+
+class TestRepeats:
+    def account(self, *runs: RunFacts, cap: int | None = None, **more: Any) -> Ledger:
+        """Points of three runs each; a lower mean is better."""
+        return ledger(*runs, goal="minimize", repeats=3, run_cap=cap, **more)
+
+    def ended(self, *values: float) -> list[RunFacts]:
+        return [finished(n, value)._replace(ended=NOW + n) for n, value in enumerate(values, 1)]
+
+    def test_the_best_is_the_best_mean_and_the_first_of_its_runs_stands_for_it(self) -> None:
+        account = self.account(*self.ended(0.0, 5.0, 4.0, 1.0, 2.0, 3.0))
+        assert account.best == (4, 2.0)
+
+    def test_a_point_counts_once_all_its_runs_have_ended(self) -> None:
+        account = self.account(*self.ended(5.0, 5.0, 5.0, 1.0, 1.0), running(6))
+        assert account.best == (1, 5.0)
+        account.put_run(finished(6, 4.0))
+        assert account.best == (4, 2.0)
+
+    def test_nor_does_one_count_with_runs_still_to_be_made(self) -> None:
+        assert self.account(*self.ended(5.0, 5.0)).best is None
+
+    def test_but_one_that_the_cap_cuts_does(self) -> None:
+        account = self.account(*self.ended(5.0, 5.0, 5.0, 1.0), cap=4)
+        assert account.best == (4, 1.0)
+        account.judge_by(account.yardstick._replace(run_cap=5))
+        assert account.best == (1, 5.0)
+
+    def test_and_one_whose_last_record_is_gone(self) -> None:
+        account = self.account(*self.ended(5.0, 5.0))
+        account.use_up_to(3)
+        assert account.best == (1, 5.0)
+
+    def test_and_one_of_whose_last_run_nobody_has_heard_once_a_later_one_is_there(self) -> None:
+        account = self.account(*self.ended(5.0, 5.0))
+        account.put_run(run(4))
+        assert account.best == (1, 5.0)
+
+    def test_a_run_that_failed_or_has_no_value_leaves_the_mean_to_the_others(self) -> None:
+        failed = finished(1, 0.1)._replace(phase=RunPhase.FAILED)
+        account = self.account(failed, finished(2), finished(3, 4.0))
+        assert account.best == (3, 4.0)
+
+    def test_a_target_is_reached_by_a_mean_and_by_no_run_alone(self) -> None:
+        account = self.account(*self.ended(1.0, 1.0), running(3)._replace(best=0.5))
+        assert account.end(2.0, None) is None
+        account.put_run(finished(3, 4.0))
+        assert account.end(2.0, None) is EndReason.TARGET
+        assert account.end(1.9, None) is None
+
+    def test_a_plateau_looks_at_means_and_counts_runs(self) -> None:
+        account = self.account(*self.ended(2.0, 2.0, 2.0, 0.0, 3.0, 3.0), min_improvement=0.0)
+        assert account.end(None, 3) is EndReason.PLATEAU
+        assert account.end(None, 4) is None
+
+    def test_the_mean_of_the_largest_numbers_is_one(self) -> None:
+        assert self.account(*self.ended(1.5e308, 1.5e308, 1.5e308)).best == (1, 1.5e308)
