@@ -379,6 +379,40 @@ def test_runs_of_another_space_teach_nothing(name: str) -> None:
     assert found == METHODS[name].suggest(space, 1, 24, known + strange, ())
 
 
+def strangers(space: Space, count: int) -> list[Observation]:
+    """Runs of another sweep over the same space."""
+    return [replace(run, number=run.number - count) for run in drawn(space, count)]
+
+
+@each_learner
+@pytest.mark.parametrize("kind", SPACES)
+def test_runs_of_another_sweep_teach_as_ones_own_do(name: str, kind: str) -> None:
+    space = SPACES[kind]
+
+    first = METHODS[name].suggest(space, 1, 1, strangers(space, 20), ())
+
+    assert first is not None
+    assert_of_the_space(first)
+    assert first != suggest(METHODS[name], space, 1)
+    turned = [replace(run, value=-bowl(run.parameters)) for run in strangers(space, 20)]
+    assert first != METHODS[name].suggest(space, 1, 1, turned, ())
+
+
+@each_learner
+def test_but_they_have_tried_nothing(name: str) -> None:
+    space = space_of({"a": {"values": ["x", "y", "z"]}})
+    known = [Observation(n - 3, {"a": each}, 0.5) for n, each in enumerate("xyz", start=1)]
+
+    tried: list[Observation] = []
+    for number in range(1, 5):
+        found = METHODS[name].suggest(space, 1, number, [*known, *tried], ())
+        if found is None:
+            break
+        tried.append(Observation(number, found, 0.5))
+
+    assert sorted(str(run.parameters["a"]) for run in tried) == ["x", "y", "z"]
+
+
 @each_learner
 @pytest.mark.parametrize("kind", SPACES)
 def test_a_long_sweep_is_answered_too(name: str, kind: str) -> None:

@@ -12,6 +12,8 @@ ANNOTATION_PARAMETERS = f"{GROUP}/parameters"
 ANNOTATION_PREEMPTING = f"{GROUP}/preempting"
 """On a pod, "true": it is about to be preempted. Set by the program, a node's agent or a person."""
 
+DNS_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+
 MAX_SWEEP_NAME = 44
 """A Job's name (`<sweep>-<number>-<attempt>`) has at most 63 characters."""
 

@@ -1,4 +1,4 @@
-"""What a search is after: the metric, and when a run or the whole search has come far enough."""
+"""What a search is after and begins with, and when a run or the whole of it has come far enough."""
 
 from enum import StrEnum
 from typing import Annotated, Final, Self
@@ -6,9 +6,11 @@ from typing import Annotated, Final, Self
 from pydantic import Field, model_validator
 
 from sweep_operator.api.model import Model, Number, wrong
+from sweep_operator.api.names import DNS_LABEL, MAX_SWEEP_NAME
 from sweep_operator.api.run import MAX_BRACKETS, MAX_RUNS
 
 MAX_ITERATIONS: Final = 1_000_000_000
+MAX_TEACHERS: Final = 10
 
 ETA: Final = 3.0
 MIN_RUNS: Final = 5
@@ -87,6 +89,30 @@ class Plateau(Model):
             "default, for any at all.",
         ),
     ] = 0
+
+
+class WarmStart(Model):
+    """What a search knows before its first run."""
+
+    sweeps: Annotated[
+        tuple[
+            Annotated[str, Field(min_length=1, max_length=MAX_SWEEP_NAME, pattern=DNS_LABEL)], ...
+        ],
+        Field(
+            min_length=1,
+            max_length=MAX_TEACHERS,
+            description="Names of Sweeps of the same namespace. Their runs so far teach the search "
+            "where their metric has the same name and goal and their parameters are of this space.",
+            json_schema_extra={"x-kubernetes-list-type": "set"},
+        ),
+    ]
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        for place, name in enumerate(self.sweeps):
+            if name in self.sweeps[:place]:
+                raise wrong(f"sweeps[{place}]", f"{name} is there twice: keep one")
+        return self
 
 
 class EarlyTerminateType(StrEnum):

@@ -35,10 +35,12 @@ from sweep_operator.api.parameters import (
 from sweep_operator.api.policy import MIN_UNREACHABLE_AFTER
 from sweep_operator.api.sweep import (
     LEARNING,
+    LEARNING_NEEDED,
     METRIC_NEEDED,
     METRIC_TO_LEARN,
     MIN_FINISHED_JOB_TTL,
     MIN_PENDING_TIMEOUT,
+    OWN_NAME,
     VALUE_GROUP,
     VALUE_GROUP_NEEDED,
 )
@@ -264,6 +266,7 @@ IMMUTABLE: Final = (
     "parameters",
     "seed",
     "repeats",
+    "warmStart",
     "earlyTerminate",
     "plateau",
     "logPattern",
@@ -307,6 +310,11 @@ SPEC: Final = (
         f"this method {METRIC_TO_LEARN}",
         expression=f"self.method + ' {METRIC_TO_LEARN}'",
         field="method",
+    ),
+    Rule(
+        f"!has(self.warmStart) || self.method in {[method.value for method in LEARNING]}",
+        LEARNING_NEEDED,
+        field="warmStart",
     ),
     Rule("!has(self.logPattern) || has(self.metric)", METRIC_NEEDED, field="logPattern"),
 )
@@ -353,6 +361,11 @@ SWEEP: Final = (
         f"self.metadata.name.size() <= {MAX_SWEEP_NAME} && !self.metadata.name.contains('.')",
         f"metadata.name must be a DNS label of at most {MAX_SWEEP_NAME} characters, without dots: "
         "the names of runs and Jobs are made of it",
+    ),
+    Rule(
+        "!has(self.spec.warmStart) || !(self.metadata.name in self.spec.warmStart.sweeps)",
+        OWN_NAME,
+        field="spec.warmStart.sweeps",
     ),
 )
 

@@ -12,8 +12,8 @@ from pydantic import Field, JsonValue, model_validator
 from sweep_operator.api.duration import Duration, at_least
 from sweep_operator.api.meta import Condition, ObjectMeta, Time
 from sweep_operator.api.model import Model, Number, ObservedModel, list_map, wrong
-from sweep_operator.api.names import API_VERSION, MAX_SWEEP_NAME
-from sweep_operator.api.objective import EarlyTerminate, Metric, Plateau
+from sweep_operator.api.names import API_VERSION, DNS_LABEL, MAX_SWEEP_NAME
+from sweep_operator.api.objective import EarlyTerminate, Metric, Plateau, WarmStart
 from sweep_operator.api.parameters import MAX_NAMES, Parameter, ParameterName, grid_problem
 from sweep_operator.api.policy import FailurePolicy, Preemption
 from sweep_operator.api.run import MAX_RUNS, Count, RunName, RunNumber
@@ -35,6 +35,8 @@ MIN_PENDING_TIMEOUT: Final = 10.0
 MAX_CANCEL_GRACE_PERIOD: Final = 3600
 
 
+LEARNING_NEEDED: Final = "goes with method bayes or tpe: the others learn from no run"
+OWN_NAME: Final = "a Sweep knows its own runs: name others"
 METRIC_TO_LEARN: Final = "needs metric: write the one that it is to learn from"
 METRIC_NEEDED: Final = "needs metric: write the one by which runs are compared"
 VALUE_GROUP: Final = "(?P<value>"
@@ -46,7 +48,7 @@ MAX_NUMBER_LENGTH: Final = 24
 
 MAX_CONDITIONS: Final = 16
 
-_DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_DNS_LABEL: Final = re.compile(DNS_LABEL)
 
 
 class SweepState(StrEnum):
@@ -165,6 +167,13 @@ class SweepSpec(Model):
             "is, SWEEP_SEED is a number for each, the same for every point. runCap counts runs.",
         ),
     ] = 1
+    warm_start: Annotated[
+        WarmStart | None,
+        Field(
+            description="Other Sweeps from whose runs the search learns too, before its first one "
+            "and as long as they go on: warmStart: {sweeps: [digits-1]}. With method bayes or tpe."
+        ),
+    ] = None
     parallelism: Annotated[
         int,
         Field(
@@ -286,6 +295,12 @@ class SweepSpec(Model):
     def _what_learns_has_a_metric(self) -> Self:
         if self.method in LEARNING and self.metric is None:
             raise wrong("method", f"{self.method.value} {METRIC_TO_LEARN}")
+        return self
+
+    @model_validator(mode="after")
+    def _what_starts_warm_learns(self) -> Self:
+        if self.warm_start is not None and self.method not in LEARNING:
+            raise wrong("warmStart", LEARNING_NEEDED)
         return self
 
     @model_validator(mode="after")
@@ -429,6 +444,13 @@ class Sweep(ObservedModel):
     metadata: ObjectMeta
     spec: SweepSpec
     status: SweepStatus = SweepStatus()
+
+    @model_validator(mode="after")
+    def _learns_from_others(self) -> Self:
+        warm_start = self.spec.warm_start
+        if warm_start is not None and self.metadata.name in warm_start.sweeps:
+            raise wrong("spec.warmStart.sweeps", OWN_NAME)
+        return self
 
     @model_validator(mode="after")
     def _names_jobs(self) -> Self:

@@ -36,6 +36,7 @@ class Cache:
     def __init__(self, on_change: Callable[[Key], None]) -> None:
         self._on_change = on_change
         self.sweeps: dict[Key, dict[str, Any]] = {}
+        self._names: dict[Name, Key] = {}
         self._ledgers: dict[Key, Ledger] = {}
         self.runs = RunSink(self)
         self.jobs = JobSink(self)
@@ -53,9 +54,16 @@ class Cache:
 
     def drop_sweep(self, key: Key) -> None:
         """Take in that a Sweep is gone; garbage collection sees to its children."""
-        self.sweeps.pop(key, None)
+        sweep = self.sweeps.pop(key, None)
+        if sweep is not None and self._names.get(_name(sweep)) == key:
+            del self._names[_name(sweep)]
         self.tidy(key)
         self.changed(key)
+
+    def find_sweep(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """A Sweep by its name; None where none is known."""
+        key = self._names.get((namespace, name))
+        return None if key is None else self.sweeps[key]
 
     def ledger(self, key: Key) -> Ledger:
         """The account of a Sweep's runs, empty where none is known yet."""
@@ -75,6 +83,7 @@ class Cache:
         if known is not None and resource_version(known) >= resource_version(sweep):
             return
         self.sweeps[key] = sweep
+        self._names[_name(sweep)] = key
         ledger = self.ledger(key)
         ledger.judge_by(yardstick_of(sweep.get("spec", {})))
         status = sweep.get("status") or {}

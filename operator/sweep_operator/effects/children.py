@@ -187,6 +187,16 @@ class Children:
         self._cache.answer_sweep(found)
         return True
 
+    async def is_there(self, namespace: str, name: str) -> bool:
+        """Ask the API server itself whether there is a Sweep of a name."""
+        try:
+            await self._api.get(paths.sweeps(namespace, name))
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            return False
+        return True
+
     async def tell_pods_to_go(self, intent: Intent, job: JobFacts) -> None:
         """Tell the pods of one Job to go, with their own grace period."""
         options = {"apiVersion": "v1", "kind": "DeleteOptions"}

@@ -25,6 +25,8 @@ from sweep_operator.planning.quota import Start, quota
 from sweep_operator.planning.record import new_record, trouble_status
 from sweep_operator.planning.refusal import Stall, stall_of, stall_of_foreigner
 from sweep_operator.planning.sweep import Intent, InvalidSweepError, stall_of_invalid
+from sweep_operator.reconcile.refused import RefusedError
+from sweep_operator.reconcile.warm_start import WarmStart
 from sweep_operator.search.method import Observation, Parameters, Pending
 
 Json = Mapping[str, Any]
@@ -35,14 +37,6 @@ LONGEST_RETRY = 30.0
 
 LOOK_AGAIN = 1.0
 """Seconds after which to try what wasn't allowed, because the Lease's renewal was late, say."""
-
-
-class RefusedError(Exception):
-    """A creation was refused, and so the sweep is stalled."""
-
-    def __init__(self, stall: Stall) -> None:
-        super().__init__(stall.message)
-        self.stall = stall
 
 
 @dataclass(slots=True)
@@ -75,8 +69,10 @@ class Starter:
         clock: Callable[[], float],
         report_url: str,
         suggester: Suggester,
+        warm_start: WarmStart,
     ) -> None:
         self._suggester = suggester
+        self._warm_start = warm_start
         self._report_url = report_url
         self._children = children
         self._cache = cache
@@ -173,7 +169,11 @@ class Starter:
         observations: list[Observation] = []
         pending: list[Pending] = []
         if intent.method.learns and intent.spec.metric is not None:
-            observations, pending = experience(ledger, intent.spec.metric.impute)
+            lessons = await self._warm_start.lessons(intent, ledger)
+            if lessons is None:
+                return None
+            own, pending = experience(ledger, intent.spec.metric.impute)
+            observations = [*lessons, *own]
         question = Question(
             intent.spec.method, intent.space, intent.seed, point.number, observations, pending
         )

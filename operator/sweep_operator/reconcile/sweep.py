@@ -28,6 +28,7 @@ from sweep_operator.planning.times import seconds, timestamp
 from sweep_operator.reconcile.cancel import Canceller, Killing
 from sweep_operator.reconcile.settle import Settler
 from sweep_operator.reconcile.start import Retry, Starter
+from sweep_operator.reconcile.warm_start import WarmStart
 
 Json = Mapping[str, Any]
 
@@ -80,7 +81,13 @@ class Reconciler:
         self._settler = Settler(children, clock)
         self._canceller = Canceller(children, clock)
         self._starter = Starter(
-            children, cache, may_create, clock, report_url, suggester or Suggester()
+            children,
+            cache,
+            may_create,
+            clock,
+            report_url,
+            suggester or Suggester(),
+            WarmStart(children, cache, recorder),
         )
         self._memories: dict[Key, Memory] = {}
 

@@ -72,7 +72,7 @@ class Learner(ABC):
         cube = Cube.of(space)
         tried = _of_this_space(cube, observations)
         waiting = _of_this_space(cube, pending)
-        seen = {key for key, _ in tried} | {key for key, _ in waiting}
+        seen = {key for key, run in tried if not run.foreign} | {key for key, _ in waiting}
         if cube.size is not None and len(seen) >= cube.size:
             return None
         entropy = hash64("learner", seed, number)

@@ -104,6 +104,22 @@ class TestSweeps:
         cache.pods.drop(pod(7))
         assert cache._ledgers == {}
 
+    def test_it_is_found_by_its_name_as_long_as_it_is_there(self, cache: Cache) -> None:
+        cache.put_sweep(sweep(1))
+        found = cache.find_sweep(KEY.namespace, sweep(1)["metadata"]["name"])
+        assert found == sweep(1)
+        assert cache.find_sweep("another", sweep(1)["metadata"]["name"]) is None
+        cache.drop_sweep(KEY)
+        assert cache.find_sweep(KEY.namespace, sweep(1)["metadata"]["name"]) is None
+
+    def test_another_of_its_name_is_found_in_its_place(self, cache: Cache) -> None:
+        another = sweep(2)
+        another["metadata"] |= {"uid": "another"}
+        cache.put_sweep(sweep(1))
+        cache.put_sweep(another)
+        cache.drop_sweep(KEY)
+        assert cache.find_sweep(KEY.namespace, another["metadata"]["name"]) == another
+
     def test_a_key_is_namespace_and_uid(self) -> None:
         assert key_of(sweep(1)) == KEY
 

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.unit.planning.conftest import Kubelet
 from tests.unit.planning.facts import intent
 
 from sweep_operator.planning.job import build_job
@@ -65,6 +66,31 @@ class TestIdentity:
         before = copy.deepcopy(wanted.template)
         build_job(wanted, RECORD, 1)
         assert wanted.template == before
+
+
+class TestRepeats:
+    """The record is that of run 7."""
+
+    @pytest.mark.parametrize(("repeats", "repeat"), [(1, "1"), (2, "1"), (3, "1"), (4, "3")])
+    def test_the_program_learns_which_of_its_points_runs_it_is(
+        self, repeats: int, repeat: str
+    ) -> None:
+        assert env_of(build(repeats=repeats))["SWEEP_REPEAT"] == repeat
+
+    def test_its_seed_depends_on_the_sweeps_and_the_repeat_alone(self) -> None:
+        def seed(**spec: Any) -> str:
+            found: str = env_of(build(**spec))["SWEEP_SEED"]
+            return found
+
+        assert seed(repeats=2) == seed(repeats=3) == seed(attempt=2) == seed()
+        assert seed(repeats=4) != seed()
+        assert seed(seed=8) != seed()
+
+    def test_it_may_stand_in_the_command(self, kubelet: Kubelet) -> None:
+        built = build(command=["train", "--seed=${envvar:SWEEP_SEED}"])
+        env = env_of(built)
+        (_, flag) = pod_of(built)["containers"][0]["command"]
+        assert kubelet(flag, env) == f"--seed={env['SWEEP_SEED']}"
 
 
 class TestOneRun:

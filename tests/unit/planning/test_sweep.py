@@ -23,6 +23,10 @@ class TestLimit:
         assert intent(**GRID, runCap=2).limit == 2
         assert intent(**GRID, runCap=9).limit == 3
 
+    def test_a_grid_has_as_many_runs_of_each_point_as_repeats_says(self) -> None:
+        assert intent(**GRID, runCap=None, repeats=3).limit == 9
+        assert intent(**GRID, runCap=7, repeats=3).limit == 7
+
     def test_without_a_cap_a_grid_ends_at_its_end_and_a_random_search_never(self) -> None:
         assert intent(**GRID, runCap=None).limit == 3
         assert intent(runCap=None).limit is None

@@ -2,7 +2,7 @@
 
 from statistics import correlation, mean
 
-from sweep_operator.search.seed import seed_of, unit
+from sweep_operator.search.seed import repeat_seed, seed_of, unit
 
 
 def test_a_uid_always_has_the_same_seed_and_each_uid_its_own() -> None:
@@ -11,6 +11,14 @@ def test_a_uid_always_has_the_same_seed_and_each_uid_its_own() -> None:
     assert len({seed_of(uid) for uid in uids}) == len(uids)
     assert all(0 <= seed_of(uid) < 2**31 for uid in uids)
     assert seed_of(uids[0]) == 1_705_693_225
+
+
+def test_each_repeat_has_a_seed_that_every_library_takes_and_no_upgrade_changes() -> None:
+    seeds = [repeat_seed(seed, repeat) for seed in range(20) for repeat in range(1, 101)]
+
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    assert repeat_seed(42, 1) == 653_151_165
 
 
 def test_a_draw_is_the_same_in_each_version_of_the_operator() -> None:
