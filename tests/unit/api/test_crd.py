@@ -81,8 +81,10 @@ def test_rules_say_what_to_do(document: dict[str, Any]) -> None:
     for path, node in nodes(schema(document), ""):
         for rule in node.get("x-kubernetes-validations", ()):
             assert len(rule["message"]) > 10, path
-            field = rule.get("fieldPath", "").removeprefix(".")
-            assert not field or field in node["properties"], path
+            at = node
+            for step in rule.get("fieldPath", "").split(".")[1:]:
+                assert step in at["properties"], path
+                at = at["properties"][step]
 
 
 def test_parameters_nest_once() -> None:
