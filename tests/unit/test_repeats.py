@@ -130,6 +130,36 @@ def test_a_search_that_learns_is_asked_once_a_point_and_learns_means() -> None:
     assert not questions[2].pending
 
 
+class Fickle(Suggester):
+    """Never gives the same answer twice: what it said stands in records alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    @override
+    async def suggest(self, question: Question) -> Parameters | None:
+        self.asked += 1
+        return {"x": self.asked / 1000}
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it arrived", "after it took effect"])
+def test_what_is_on_record_of_a_point_is_what_all_its_runs_get(
+    seven: World, *, after: bool
+) -> None:
+    async def main(number: int) -> World:
+        world = World(sweep(runCap=7, parallelism=2, repeats=3), program, Fickle())
+        world.server.die_at(number, after=after)
+        await world.live(lambda: world.phase == "Finished")
+        return world
+
+    for number in range(1, len(seven.server.calls) + 1):
+        found = asyncio.run(main(number)).parameters
+        drawn = [found[f"a-{each}"]["x"] for each in range(1, 8)]
+        assert drawn == [drawn[0]] * 3 + [drawn[3]] * 3 + [drawn[6]]
+        assert len(set(drawn)) == 3
+
+
 def test_a_target_is_reached_by_a_mean() -> None:
     metric = {"name": "loss", "goal": "minimize", "target": 3}
     world = lived(metric=metric, parallelism=1)

@@ -216,7 +216,7 @@ class Ledger:
     @property
     def points(self) -> list[Point]:
         """All points of which a run is on record, by number."""
-        return [self.point(number) for number in sorted(set(map(self.point_of, self.runs)))]
+        return [self.point(number) for number in self._numbers_of_points()]
 
     def point_of(self, number: int) -> int:
         """The point that a run is of."""
@@ -242,8 +242,11 @@ class Ledger:
         if not pods:
             self.pods.pop(number, None)
 
+    def _numbers_of_points(self) -> list[int]:
+        return sorted({self.point_of(number) for number in self.runs})
+
     def _judge_anew(self) -> None:
-        self._best_known = False
+        self._forget_best()
         self.closest = None
         least = self.yardstick.min_improvement
         self.stillness = None if least is None else Stillness(least)
@@ -260,14 +263,20 @@ class Ledger:
         return None if run is None else outcome_alone(run)
 
     def _outcomes(self) -> Iterator[Outcome]:
-        return (found for found in map(outcome, self.points) if found is not None)
+        firsts = (self.yardstick.numbers(point)[0] for point in self._numbers_of_points())
+        return (found for found in map(self._outcome, firsts) if found is not None)
+
+    def _forget_best(self) -> None:
+        self._best_known = False
+        if self._best is not None:
+            self.touched.add(self._best.number)  # its Job needn't be kept any more
 
     def _review(self, old: Outcome | None, new: Outcome | None) -> None:
         if old == new:
             return
         if self._best and old and old.first == self._best.number:
             if new is None or (new.first, new.value) != self._best:
-                self._best_known = False
+                self._forget_best()
         elif new is not None and self._best_known:
             self._challenge(new)
         if self.stillness is not None and old is not None:

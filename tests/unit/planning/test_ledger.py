@@ -381,6 +381,15 @@ class TestRepeats:
         account = self.account(failed, finished(2), finished(3, 4.0))
         assert account.best == (3, 4.0)
 
+    def test_a_run_that_no_longer_stands_for_the_best_is_looked_at_as_its_job_need_not_stay(
+        self,
+    ) -> None:
+        account = self.account(*self.ended(5.0, 5.0, 5.0, 1.0), cap=4)
+        assert account.best == (4, 1.0)
+        account.take_touched(NOW)
+        account.judge_by(account.yardstick._replace(run_cap=5))
+        assert account.take_touched(NOW) == [4]
+
     def test_a_target_is_reached_by_a_mean_and_by_no_run_alone(self) -> None:
         account = self.account(*self.ended(1.0, 1.0), running(3)._replace(best=0.5))
         assert account.end(2.0, None) is None
@@ -392,6 +401,12 @@ class TestRepeats:
         account = self.account(*self.ended(2.0, 2.0, 2.0, 0.0, 3.0, 3.0), min_improvement=0.0)
         assert account.end(None, 3) is EndReason.PLATEAU
         assert account.end(None, 4) is None
+
+    def test_a_point_counts_when_its_last_run_has_ended(self) -> None:
+        late = self.ended(1.0, 1.0)
+        late.append(finished(3, 1.0)._replace(ended=NOW + 9))
+        account = self.account(*late, *self.ended(0, 0, 0, 2.0, 2.0, 2.0)[3:], min_improvement=0.0)
+        assert account.end(None, 1) is None
 
     def test_the_mean_of_the_largest_numbers_is_one(self) -> None:
         assert self.account(*self.ended(1.5e308, 1.5e308, 1.5e308)).best == (1, 1.5e308)
