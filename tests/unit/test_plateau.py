@@ -28,7 +28,7 @@ def test_it_ends_once_so_many_runs_were_no_better_and_says_so() -> None:
 
     world = asyncio.run(main())
     assert 6 <= len(world.made("jobs")) <= 7
-    assert world.status["endReached"] == "Plateau"
+    assert world.status["endReason"] == "Plateau"
     assert (
         "No improvement of more than 0.5 in the last 4 runs; 6 of 50 runs made"
         in world.condition("Complete")["message"]

@@ -163,5 +163,5 @@ def test_what_is_on_record_of_a_point_is_what_all_its_runs_get(
 def test_a_target_is_reached_by_a_mean() -> None:
     metric = {"name": "loss", "goal": "minimize", "target": 3}
     world = lived(metric=metric, parallelism=1)
-    assert world.status["endReached"] == "Target"
+    assert world.status["endReason"] == "Target"
     assert len(world.made("sweepruns")) == 6

@@ -30,7 +30,7 @@ def test_no_runs_are_made_once_it_is_reached_and_those_that_run_go_on() -> None:
     assert len(world.made("jobs")) <= 4
     assert world.status["best"]["value"] <= 3
     assert "target" in world.condition("Ready")["message"]
-    assert world.status["endReached"] == "Target"
+    assert world.status["endReason"] == "Target"
 
 
 def test_a_target_moved_afterwards_reopens_nothing() -> None:

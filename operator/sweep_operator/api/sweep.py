@@ -404,7 +404,7 @@ class SweepStatus(ObservedModel):
             "with the best mean, once all of them have ended."
         ),
     ] = None
-    end_reached: Annotated[
+    end_reason: Annotated[
         EndReason | None,
         Field(
             description="Why the sweep has ended before its cap: Target (a run reached "

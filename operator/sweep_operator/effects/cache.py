@@ -88,8 +88,8 @@ class Cache:
         ledger.judge_by(yardstick_of(sweep.get("spec", {})))
         status = sweep.get("status") or {}
         ledger.use_up_to(status.get("lastNumber", 0))
-        if "endReached" in status:
-            ledger.end_reached = EndReason(status["endReached"])
+        if "endReason" in status:
+            ledger.end_reason = EndReason(status["endReason"])
         self.changed(key)
 
 

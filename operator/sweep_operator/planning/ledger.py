@@ -55,7 +55,7 @@ class Ledger:
     """The best value that counts for the target, of a run at its end or on its way."""
     stillness: Stillness | None = None
     """How long it has got no better; None where nobody wants to know."""
-    end_reached: EndReason | None = None
+    end_reason: EndReason | None = None
     """The sweep has ended so: the target's later moves reopen nothing, nor does a deleted run."""
     brackets: Brackets = field(default_factory=Brackets)
     """What runs were at early termination's brackets, signed so that lower is better."""
@@ -303,8 +303,8 @@ class Ledger:
             target: a value that is good enough, None for none.
             plateau: how many runs without improvement are too many, None for no number.
         """
-        if self.end_reached is not None:
-            return self.end_reached
+        if self.end_reason is not None:
+            return self.end_reason
         if self._reaches(target):
             return EndReason.TARGET
         if plateau is not None and self.stillness is not None and self.stillness.runs >= plateau:

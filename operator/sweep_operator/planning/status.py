@@ -65,7 +65,7 @@ def sweep_status(
         ),
     }
     if current is SweepPhase.FINISHED and regime.reached:
-        status["endReached"] = regime.reached.value
+        status["endReason"] = regime.reached.value
     if done:
         status["completionTime"] = previous.get("completionTime", now)
     if ledger.best is not None:

@@ -282,7 +282,7 @@ class TestTarget:
 
     def test_what_has_ended_so_stays_so(self) -> None:
         account = ledger(goal="minimize")
-        account.end_reached = EndReason.PLATEAU
+        account.end_reason = EndReason.PLATEAU
         assert account.end(0.1, 9) is EndReason.PLATEAU
 
 
