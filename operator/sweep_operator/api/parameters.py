@@ -20,6 +20,12 @@ MAX_VALUES: Final = 1000
 
 MAX_NAME_LENGTH: Final = 63
 
+MAX_CONDITIONS: Final = 8
+"""Names in `when`."""
+
+MAX_CONDITION_VALUES: Final = 100
+"""Items of each list in `when`."""
+
 MAX_WHOLE: Final = 2**53
 """Beyond it a double, which is what JSON's numbers are on the way, skips whole numbers."""
 
@@ -221,6 +227,18 @@ class Parameter(Model):
         ),
     ] = None
 
+    when: Annotated[
+        dict[str, Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_CONDITION_VALUES)]]
+        | None,
+        Field(
+            min_length=1,
+            max_length=MAX_CONDITIONS,
+            description="It is there only in runs in which each parameter named has one of the "
+            "values listed: when: {optimizer: [sgd, nesterov]}. Nested parameters have dotted "
+            "names: when: {optimizer.name: [sgd]}. Those named have value or values.",
+        ),
+    ] = None
+
     @property
     def has_value(self) -> bool:
         """Whether `value` was written, though it be null."""
@@ -228,10 +246,10 @@ class Parameter(Model):
 
     @property
     def written(self) -> frozenset[str]:
-        """The fields that were written: all that are not None, and `value` even so."""
+        """The fields that say what it may be: all that are not None, and `value` even so."""
         return frozenset(
             name
-            for name in self.model_fields_set
+            for name in self.model_fields_set - {"when"}
             if name == "value" or getattr(self, name) is not None
         )
 
@@ -366,7 +384,7 @@ def _exponents_are_small(parameter: Parameter) -> str | None:
 def _values_differ(parameter: Parameter) -> str | None:
     seen: set[str] = set()
     for value in parameter.values or ():
-        key = _identity(value)
+        key = identity(value)
         if key in seen:
             written = json.dumps(value, ensure_ascii=False, sort_keys=True)
             return f"values has {written} twice: keep one (probabilities make one likelier)"
@@ -437,7 +455,7 @@ def _is_whole(number: Number) -> bool:
     return float(number).is_integer()
 
 
-def _identity(value: JsonValue) -> str:
+def identity(value: JsonValue) -> str:
     """Equal for what JSON can't tell apart (1 and 1.0), different for true and 1."""
     match value:
         case bool() | None | str():
@@ -447,7 +465,7 @@ def _identity(value: JsonValue) -> str:
         case int() | float():
             return repr(value)
         case list():
-            return f"[{','.join(_identity(item) for item in value)}]"
+            return f"[{','.join(identity(item) for item in value)}]"
         case _:
             items = sorted(value.items())
-            return f"{{{','.join(f'{name!r}:{_identity(item)}' for name, item in items)}}}"
+            return f"{{{','.join(f'{name!r}:{identity(item)}' for name, item in items)}}}"

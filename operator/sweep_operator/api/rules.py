@@ -41,6 +41,7 @@ from sweep_operator.api.sweep import (
     MIN_FINISHED_JOB_TTL,
     MIN_PENDING_TIMEOUT,
     OWN_NAME,
+    SHUFFLE_NEEDS_GRID,
     VALUE_GROUP,
     VALUE_GROUP_NEEDED,
 )
@@ -264,6 +265,8 @@ def _immutable(field: str, why: str = _OTHER_SEARCH) -> Rule:
 IMMUTABLE: Final = (
     "method",
     "parameters",
+    "constraints",
+    "shuffle",
     "seed",
     "repeats",
     "warmStart",
@@ -302,6 +305,11 @@ SPEC: Final = (
         expression="self.mainContainer + ' is no container of the template: "
         "write ' + self.template.spec.template.spec.containers[0].name + ', or remove it'",
         field="mainContainer",
+    ),
+    Rule(
+        "!has(self.shuffle) || !self.shuffle || self.method == 'grid'",
+        SHUFFLE_NEEDS_GRID,
+        field="shuffle",
     ),
     Rule("!has(self.earlyTerminate) || has(self.metric)", METRIC_NEEDED, field="earlyTerminate"),
     Rule("!has(self.plateau) || has(self.metric)", METRIC_NEEDED, field="plateau"),

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Self
 import re2
 from pydantic import Field, JsonValue, model_validator
 
+from sweep_operator.api import conditions
 from sweep_operator.api.duration import Duration, at_least
 from sweep_operator.api.meta import Condition, ObjectMeta, Time
 from sweep_operator.api.model import Model, Number, ObservedModel, list_map, wrong
@@ -42,6 +43,12 @@ METRIC_NEEDED: Final = "needs metric: write the one by which runs are compared"
 VALUE_GROUP: Final = "(?P<value>"
 VALUE_GROUP_NEEDED: Final = "needs a group for the number: write (?P<value>...) where it stands"
 MAX_LOG_PATTERN: Final = 1024
+
+MAX_CONSTRAINTS: Final = 16
+MAX_CONSTRAINT_LENGTH: Final = 1024
+SHUFFLE_NEEDS_GRID: Final = (
+    "needs method: grid: other methods have no order to change; remove it, or write method: grid"
+)
 
 MAX_NUMBER_LENGTH: Final = 24
 """Characters of any double or int64 in JSON."""
@@ -147,6 +154,23 @@ class SweepSpec(Model):
             "    epochs: {value: 10}\n",
         ),
     ]
+    constraints: Annotated[
+        tuple[Annotated[str, Field(max_length=MAX_CONSTRAINT_LENGTH)], ...],
+        Field(
+            max_length=MAX_CONSTRAINTS,
+            description="What holds for the parameters of every run, in CEL: "
+            "constraints: [double(batch_size) * learning_rate <= 0.64]. A variable is a name of "
+            "spec.parameters, a nested one its field (optimizer.lr); a parameter that isn't there "
+            "is null. Whole numbers are an int and others a double, which mix by double(x) alone.",
+        ),
+    ] = ()
+    shuffle: Annotated[
+        bool,
+        Field(
+            description="Whether a grid is gone through in random order, by the seed; each point "
+            "once all the same. Needs method: grid."
+        ),
+    ] = False
     run_cap: Annotated[
         int | None,
         Field(
@@ -325,6 +349,18 @@ class SweepSpec(Model):
             for path, parameter in walk(self.parameters):
                 if problem := grid_problem(parameter):
                     raise wrong(f"parameters.{path}", problem)
+        return self
+
+    @model_validator(mode="after")
+    def _shuffles_a_grid(self) -> Self:
+        if self.shuffle and self.method is not Method.GRID:
+            raise wrong("shuffle", SHUFFLE_NEEDS_GRID)
+        return self
+
+    @model_validator(mode="after")
+    def _conditions_can_hold(self) -> Self:
+        if problem := conditions.problem(self.parameters):
+            raise wrong(problem.path, problem.sentence)
         return self
 
     @model_validator(mode="after")

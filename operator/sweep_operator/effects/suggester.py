@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
-from sweep_operator.search import METHODS, Space
+from sweep_operator.search import METHODS, Space, SpaceError
 from sweep_operator.search.method import Observation, Parameters, Pending
 
 LIMIT = 60.0
@@ -73,6 +73,7 @@ class Suggester:
 
         Raises:
             SuggestionError: the process died, took too long, or found no answer.
+            SpaceError: there is next to nothing to suggest.
         """
         if not METHODS[question.method].learns:
             return answer(question)
@@ -110,6 +111,8 @@ class _Worker:
                     f"{question.number}"
                 )
             problem, found = pipe.recv()
+            if isinstance(problem, SpaceError):
+                raise problem
         except (OSError, EOFError) as error:
             self.stop()
             raise SuggestionError(f"the search ({question.method})'s process died") from error
@@ -148,5 +151,7 @@ def _work(pipe: "Connection[Any, Any]", answer: Answer) -> None:
             return
         try:
             pipe.send(("", answer(question)))
+        except SpaceError as error:
+            pipe.send((error, None))
         except BaseException as error:  # noqa: BLE001 (a native library's panic isn't an Exception)
             pipe.send((f"{type(error).__name__}: {error}"[:500], None))

@@ -26,7 +26,7 @@ Pure text in, text out. The result is for a Job: what the kubelet itself reads i
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from pydantic import JsonValue
@@ -52,6 +52,22 @@ def expand_args(args: Sequence[str], parameters: Parameters) -> list[str]:
     MacroError only for ${param:NAME} without such a parameter, or a value no argument can hold.
     """
     return _expand(args, parameters, _leave)
+
+
+def refuse_optional(elements: Sequence[str], optional: Collection[str]) -> None:
+    """MacroError for ${param:NAME} of what isn't in every run: parameters or groups by their names.
+
+    A run without it could make nothing of the macro.
+    """
+    for element in elements:
+        for found in _TOKEN.finditer(element):
+            kind, _, name = (found["macro"] or "").partition(":")
+            steps = name.split(".") if kind == "param" else []
+            for length in range(1, len(steps) + 1):
+                if ".".join(steps[:length]) in optional:
+                    raise MacroError(
+                        f"{found[0]} is not there in every run (it has when): use ${{args}}"
+                    )
 
 
 _TOKEN: Final = re.compile(r"\$\$|\$\{(?P<macro>[^{}]*)\}|\$\{")

@@ -13,10 +13,10 @@ from sweep_operator.api.sweep import SweepSpec
 from sweep_operator.planning.environment import ParametersTooLargeError, parameters_text
 from sweep_operator.planning.json_text import to_json
 from sweep_operator.planning.ledger import Ledger
-from sweep_operator.planning.macros import MacroError, expand_args, expand_command
+from sweep_operator.planning.macros import MacroError, expand_args, expand_command, refuse_optional
 from sweep_operator.planning.refusal import Stall
 from sweep_operator.planning.regime import Regime
-from sweep_operator.search import METHODS, SearchMethod, Space, SpaceError, seed_of
+from sweep_operator.search import METHODS, SearchMethod, Space, SpaceError, check, seed_of
 
 
 class InvalidSweepError(Exception):
@@ -35,7 +35,8 @@ class Intent:
     template: Mapping[str, Any]
     """The Job template as written: what the models don't know passes through."""
     space: Space
-    method: SearchMethod
+    method_name: str
+    """Among METHODS."""
     seed: int
     limit: int | None
     """How many runs there can be: the cap, or the grid and its repeats; None for no end."""
@@ -54,9 +55,10 @@ class Intent:
             sentences = "; ".join(f"spec.{problem}" for problem in problems(error)[:5])
             raise InvalidSweepError(sentences) from error
         try:
-            space = Space.of(spec.parameters)
-            method = METHODS[spec.method]
-            size = method.size(space)
+            space = Space.of(spec.parameters, spec.constraints)
+            check(space)
+            method = "shuffled-grid" if spec.shuffle else spec.method.value
+            size = METHODS[method].size(space)
         except SpaceError as error:
             raise InvalidSweepError(str(error)) from error
         size = None if size is None else size * spec.repeats
@@ -69,12 +71,17 @@ class Intent:
             spec=spec,
             template=sweep["spec"]["template"],
             space=space,
-            method=method,
+            method_name=method,
             seed=seed_of(metadata["uid"]) if spec.seed is None else spec.seed,
             limit=min(limits, default=None),
         )
         intent._check_first_run()
         return intent
+
+    @property
+    def method(self) -> SearchMethod:
+        """How parameters are chosen."""
+        return METHODS[self.method_name]
 
     def regime(self, ledger: Ledger) -> Regime:
         """What holds for the runs at the moment."""
@@ -101,10 +108,20 @@ class Intent:
         return None if found is None else dict(found)
 
     def _check_first_run(self) -> None:
-        """Find out before anything runs what would fail each run in the same way."""
-        parameters = self.suggest(1)
+        """Find out before anything runs what would fail each run in the same way.
+
+        Where runs have different parameters, a run that has them all is looked at: what the first
+        one happens to have must not decide.
+        """
+        try:
+            parameters = self.suggest(1)
+        except SpaceError as error:
+            raise InvalidSweepError(str(error)) from error
         if parameters is None:
             raise InvalidSweepError("spec.parameters: the grid has no points")
+        if self.space.conditional:
+            values = (dimension.domain.quantile(0.5) for dimension in self.space.dimensions)
+            parameters = self.space.nest_all(values)
         try:
             parameters_text(parameters)
         except ParametersTooLargeError as error:
@@ -112,13 +129,16 @@ class Intent:
         if self.spec.command is not None:
             try:
                 expand_command(self.spec.command, parameters)
+                refuse_optional(self.spec.command, self.space.optional)
             except MacroError as error:
                 raise InvalidSweepError(f"spec.command: {error}") from error
         container = self.main_container
         for field in ("command", "args"):
             at = f"spec.template: container {container['name']}: {field}"
             try:
-                expand_args(_words(at, container.get(field)), parameters)
+                words = _words(at, container.get(field))
+                expand_args(words, parameters)
+                refuse_optional(words, self.space.optional)
             except MacroError as error:
                 raise InvalidSweepError(f"{at}: {error}") from error
 

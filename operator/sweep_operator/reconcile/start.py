@@ -27,6 +27,7 @@ from sweep_operator.planning.refusal import Stall, stall_of, stall_of_foreigner
 from sweep_operator.planning.sweep import Intent, InvalidSweepError, stall_of_invalid
 from sweep_operator.reconcile.refused import RefusedError
 from sweep_operator.reconcile.warm_start import WarmStart
+from sweep_operator.search import SpaceError
 from sweep_operator.search.method import Observation, Parameters, Pending
 
 Json = Mapping[str, Any]
@@ -175,10 +176,12 @@ class Starter:
             own, pending = experience(ledger, intent.spec.metric.impute)
             observations = [*lessons, *own]
         question = Question(
-            intent.spec.method, intent.space, intent.seed, point.number, observations, pending
+            intent.method_name, intent.space, intent.seed, point.number, observations, pending
         )
         try:
             return await self._suggester.suggest(question)
+        except SpaceError as error:
+            raise RefusedError(stall_of_invalid(InvalidSweepError(str(error)))) from error
         except SuggestionError as error:
             message = f"No parameters for run {number}: {error}. It is tried again by itself."
             raise RefusedError(Stall("SearchFails", message, for_good=False)) from error

@@ -35,6 +35,8 @@ class Axes:
 
     levels: Sequence[Array | None]
     ordered: Mask
+    settled: Callable[[Array], tuple[Array, Mask]] | None = None
+    """Points as they are told apart, and which of them are valid; None where any is, as it is."""
 
     def anywhere(self, rng: np.random.Generator, count: int) -> Array:
         """Points drawn evenly, shape (count, axes)."""
@@ -66,8 +68,13 @@ def best_points(process: GaussianProcess, axes: Axes, rng: np.random.Generator) 
     known = process.predict(process.points)[0]
     least = float(known.min())
 
-    def height(points: Array) -> Array:
-        return log_expected_improvement(*process.predict(points), least)
+    def height(points: Array) -> tuple[Array, Array]:
+        """The points as they are told apart, and how high each is: lowest if it isn't valid."""
+        if axes.settled is None:
+            return points, log_expected_improvement(*process.predict(points), least)
+        points, valid = axes.settled(points)
+        heights = log_expected_improvement(*process.predict(points), least)
+        return points, np.where(valid, heights, -np.inf)
 
     incumbents = process.points[np.argsort(known)[:_INCUMBENTS]]
     near = [
@@ -75,21 +82,28 @@ def best_points(process: GaussianProcess, axes: Axes, rng: np.random.Generator) 
         for step in _NEARNESS
     ]
     points = np.concatenate([axes.anywhere(rng, _ANYWHERE), *near])
-    order = np.argsort(-height(points), kind="stable")
-    tops, heights = _climbed(points[order[:_CLIMBERS]], height, axes, rng)
-    yield from tops[np.argsort(-heights, kind="stable")]
+    points, heights = height(points)
+    order = np.argsort(-heights, kind="stable")
+    starts = order[:_CLIMBERS]
+    tops, reached = _climbed(points[starts], heights[starts], height, axes, rng)
+    yield from tops[np.argsort(-reached, kind="stable")]
     yield from points[order]
 
 
 def _climbed(
-    points: Array, height: Callable[[Array], Array], axes: Axes, rng: np.random.Generator
+    points: Array,
+    heights: Array,
+    height: Callable[[Array], tuple[Array, Array]],
+    axes: Axes,
+    rng: np.random.Generator,
 ) -> tuple[Array, Array]:
     """Where each point gets to, and how high that is."""
-    heights, steps = height(points), np.full(len(points), _FIRST_STEP)
+    steps = np.full(len(points), _FIRST_STEP)
     every = np.arange(len(points))
     for _ in range(_ROUNDS):
         tries = axes.near(rng, np.repeat(points, _TRIES, axis=0), np.repeat(steps, _TRIES))
-        reached = height(tries).reshape(len(points), _TRIES)
+        tries, found = height(tries)
+        reached = found.reshape(len(points), _TRIES)
         best = reached.argmax(axis=1)
         higher = reached[every, best] > heights
         tries = tries.reshape(len(points), _TRIES, -1)[every, best]

@@ -9,7 +9,7 @@ means anything. Must know no method and no numerical library.
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import inf, prod
 from typing import Final, Protocol, cast
 
 from pydantic import JsonValue
@@ -23,13 +23,16 @@ from sweep_operator.search.distributions import (
     WeightedCategorical,
 )
 from sweep_operator.search.method import Parameters
-from sweep_operator.search.space import Dimension, Space
+from sweep_operator.search.space import Space
 
 Coordinates = tuple[float, ...]
 """A point as a model sees it: one coordinate for each axis."""
 
 Key = tuple[float, ...]
 """What equal points have in common: on each axis the value's number, or the value itself."""
+
+_ABSENT: Final = -inf
+"""The key of a parameter that isn't there: no value has it."""
 
 MOST_LEVELS: Final = 1_000
 """So many whole numbers or multiples are told apart as steps; more are as good as a line."""
@@ -148,49 +151,58 @@ class Cube:
     axes: Sequence[Axis]
     _fixed: Mapping[int, JsonValue]
     """The values that are always the same, by the number of their dimension."""
-    _dimensions: Sequence[Dimension] = field(default=())
-    """Those of the axes."""
+    _numbers: Sequence[int] = field(default=())
+    """The axes' dimensions, by number."""
 
     @classmethod
     def of(cls, space: Space) -> "Cube":
         fixed: dict[int, JsonValue] = {}
         axes: list[Axis] = []
-        varying: list[Dimension] = []
+        varying: list[int] = []
         for number, dimension in enumerate(space.dimensions):
             axis = _axis(dimension.domain)
             if axis.size == 1:
                 fixed[number] = axis.at(0)
             else:
                 axes.append(axis)
-                varying.append(dimension)
+                varying.append(number)
         return cls(space, tuple(axes), fixed, tuple(varying))
 
     @property
     def size(self) -> int | None:
-        """How many points there are; None for no end of them."""
+        """How many points there are; None for no end of them, or none that is known."""
+        if self.space.restricted:
+            return None if self.space.listing is None else len(self.space.listing)
         sizes = [axis.size for axis in self.axes]
         return None if None in sizes else prod(cast("list[int]", sizes))
 
     def key(self, parameters: Parameters) -> Key | None:
         """What this run's point has in common with equal ones; None if it isn't of this space."""
+        values = self._read(parameters)
+        there = self._there(values)
         found = []
-        for axis, value in zip(self.axes, self._values(parameters), strict=True):
-            key = axis.key(value)
+        for axis, number, is_there in zip(self.axes, self._numbers, there, strict=True):
+            value = values[number]
+            if not is_there and value is not None:
+                return None
+            key = axis.key(value) if is_there else _ABSENT
             if key is None:
                 return None
             found.append(key)
-        return tuple(found)
+        return tuple(found) if self.space.valid(values) else None
 
     def coordinates(self, parameters: Parameters) -> Coordinates:
         """Where a run's point stands that has a key."""
-        values = self._values(parameters)
-        return tuple(axis.coordinate(value) for axis, value in zip(self.axes, values, strict=True))
+        return self._coordinates(self._read(parameters))
 
     def parameters(self, point: Iterable[float]) -> Parameters:
         """The parameters at some coordinates, or the nearest ones that there are."""
-        return self._nest(
-            axis.value(coordinate) for axis, coordinate in zip(self.axes, point, strict=True)
-        )
+        return self.space.nest(self._values(point))
+
+    def settled(self, point: Iterable[float]) -> Coordinates | None:
+        """Coordinates with what isn't there always in the same place; None for no valid point."""
+        values = self._values(point)
+        return self._coordinates(values) if self.space.valid(values) else None
 
     def unseen(self, seen: Collection[Key], start: int) -> Parameters:
         """A point of a finite space that isn't among `seen`, going up from number `start`.
@@ -203,28 +215,56 @@ class Cube:
 
     def _at(self, rest: int) -> Parameters:
         """Point number `rest` (from 0): its digits, each in the base of its own axis."""
+        if self.space.listing is not None:
+            return self.space.nest(self.space.listing.values(rest))
         values = []
         for axis in self.axes:
             rest, index = divmod(rest, cast("int", axis.size))
             values.append(axis.at(index))
-        return self._nest(values)
+        return self.space.nest(self._filled(values))
 
-    def _nest(self, values: Iterable[JsonValue]) -> Parameters:
-        varying = iter(values)
-        return self.space.nest(
-            self._fixed[number] if number in self._fixed else next(varying)
-            for number in range(len(self.space.dimensions))
+    def _values(self, point: Iterable[float]) -> list[JsonValue]:
+        return self._filled(
+            axis.value(coordinate) for axis, coordinate in zip(self.axes, point, strict=True)
         )
 
-    def _values(self, parameters: Parameters) -> list[JsonValue]:
-        """The axes' values. What is missing is null: an API server may drop such fields."""
+    def _filled(self, values: Iterable[JsonValue]) -> list[JsonValue]:
+        """A value for each dimension, given one for each axis."""
+        varying = iter(values)
+        return [
+            self._fixed[number] if number in self._fixed else next(varying)
+            for number in range(len(self.space.dimensions))
+        ]
+
+    def _read(self, parameters: Parameters) -> list[JsonValue]:
+        """A value for each dimension. What is missing is null: API servers may drop such fields."""
         found = []
-        for dimension in self._dimensions:
+        for number in self._numbers:
             level: JsonValue = cast("JsonValue", parameters)
-            for step in dimension.path:
+            for step in self.space.dimensions[number].path:
                 level = level.get(step) if isinstance(level, dict) else None
             found.append(level)
-        return found
+        return self._filled(found)
+
+    def _coordinates(self, values: Sequence[JsonValue]) -> Coordinates:
+        return tuple(
+            axis.coordinate(values[number]) if is_there else _middle(axis)
+            for axis, number, is_there in zip(
+                self.axes, self._numbers, self._there(values), strict=True
+            )
+        )
+
+    def _there(self, values: Sequence[JsonValue]) -> list[bool]:
+        """Which axes are there."""
+        if not self.space.conditional:
+            return [True] * len(self.axes)
+        there = self.space.there(values)
+        return [there[number] for number in self._numbers]
+
+
+def _middle(axis: Axis) -> float:
+    """A coordinate for what isn't there, as far from all others as may be."""
+    return 0.5 if axis.levels is None else axis.levels[len(axis.levels) // 2]
 
 
 def _axis(domain: Domain) -> Axis:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from sweep_operator.search.cube import Coordinates, Cube, Key
 from sweep_operator.search.method import Observation, Parameters, Pending
+from sweep_operator.search.random import valid_draws
 from sweep_operator.search.seed import hash64
 from sweep_operator.search.sobol import Sobol
 from sweep_operator.search.space import Space
@@ -106,10 +107,22 @@ def _loss(run: Observation, otherwise: float) -> float:
 
 
 def _new(cube: Cube, seen: Collection[Key], points: Iterator[Parameters], start: int) -> Parameters:
-    """The first that no run has. A finite space has one left, whatever was proposed."""
-    first = next(points)
-    for point in chain([first], points):
-        if cube.key(point) not in seen:
+    """The first valid one that no run has. A finite space has one left, whatever was proposed."""
+    first: Parameters | None = None
+    for point in points:
+        key = cube.key(point)
+        if key is not None and key not in seen:
             return point
+        if key is not None and first is None:
+            first = point
+    if cube.size is not None:
+        return cube.unseen(seen, start)
     # Where there is no end of points, an equal one is as good as none: nothing else is known.
-    return first if cube.size is None else cube.unseen(seen, start)
+    return _drawn(cube, seen, start) if cube.space.restricted or first is None else first
+
+
+def _drawn(cube: Cube, seen: Collection[Key], seed: int) -> Parameters:
+    """A draw that no run has, or else one that is valid: nobody knows if there are others."""
+    drawn = map(cube.space.nest, valid_draws(cube.space, seed, 1))
+    first = next(drawn)
+    return next((point for point in chain([first], drawn) if cube.key(point) not in seen), first)

@@ -22,6 +22,9 @@ MOST_LESSONS: Final = 1_000
 """The last ones: Optuna itself weighs older ones down, and each costs time."""
 
 _PROPOSALS: Final = 20
+_RESTRICTED_PROPOSALS: Final = 100
+"""Where some may not be valid: each that isn't keeps the next one away from there."""
+
 _EVEN: Final = 1e-9
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -55,7 +58,7 @@ def proposals(question: Question) -> Iterator[Coordinates]:
         study.add_trial(trial(lesson.point, TrialState.COMPLETE, lesson.loss))
     for point in question.pending[-MOST_LESSONS:]:
         study.add_trial(trial(point, TrialState.RUNNING, None))
-    for _ in range(_PROPOSALS):
+    for _ in range(_RESTRICTED_PROPOSALS if question.cube.space.restricted else _PROPOSALS):
         asked = study.ask(distributions).params.values()
         yield tuple(
             value if scale is None else scale[value]

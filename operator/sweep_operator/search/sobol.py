@@ -7,6 +7,9 @@ The sequence is that of I. M. Sobol' (1967) with Joe and Kuo's direction numbers
 digit as A. B. Owen describes ("Randomly permuted (t,m,s)-nets and (t,s)-sequences", 1995): another
 seed gives other points, just as even. No first point is dropped, or the blocks wouldn't be even
 (Owen, "On dropping the first Sobol' point", 2020).
+
+Where a point isn't valid, one is drawn in its place, as random search draws again: the sequence
+goes on as it would.
 """
 
 from collections.abc import Sequence
@@ -19,6 +22,7 @@ from pydantic import JsonValue
 
 from sweep_operator.search.joe_kuo import TABLE
 from sweep_operator.search.method import Observation, Parameters, Pending
+from sweep_operator.search.random import valid_draws
 from sweep_operator.search.seed import hash64, unit
 from sweep_operator.search.space import Dimension, Path, Space
 
@@ -51,7 +55,10 @@ class Sobol:
         if number < 1:
             raise ValueError(f"runs are numbered from 1, not {number}")
         free = count()
-        return space.nest(_value(dimension, seed, number, free) for dimension in space.dimensions)
+        values = [_value(dimension, seed, number, free) for dimension in space.dimensions]
+        if not space.valid(values):
+            values = next(valid_draws(space, seed, number, first=2))
+        return space.nest(values)
 
 
 def _value(dimension: Dimension, seed: int, number: int, free: "count[int]") -> JsonValue:

@@ -1,17 +1,20 @@
 """A sweep's parameters as a space to search: which values each one may have, under which name.
 
 It infers a distribution where none is written, flattens nested parameters to paths, and nests what
-was found again. What a single entry of spec.parameters may look like is api/parameters.py's; which
-points are tried is the methods'.
+was found again, without those whose conditions don't hold. What a single entry of spec.parameters
+may look like is api/parameters.py's, which points are valid is `validity`'s, and which are tried is
+the methods'.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite
-from typing import Final, cast
+from typing import Final, NamedTuple, TypeGuard, cast
 
 from pydantic import JsonValue
 
+from sweep_operator.api import conditions
 from sweep_operator.api.parameters import EXPONENTS, Distribution, Parameter, implied
 from sweep_operator.search.distributions import (
     GREATEST_U,
@@ -28,6 +31,7 @@ from sweep_operator.search.distributions import (
     Uniform,
     WeightedCategorical,
 )
+from sweep_operator.search.validity import Listing, holds, listed
 
 Path = tuple[str, ...]
 """The names from spec.parameters down to a parameter: ("optimizer", "lr")."""
@@ -44,6 +48,10 @@ class SpaceError(ValueError):
         self.path = path
         self.message = message
 
+    def __reduce__(self) -> tuple[type["SpaceError"], tuple[str, str]]:
+        """How it comes back from a process of its own."""
+        return type(self), (self.path, self.message)
+
 
 @dataclass(frozen=True)
 class Dimension:
@@ -58,6 +66,36 @@ class Dimension:
         """Where it stands in the Sweep: `spec.parameters.optimizer.parameters.lr`."""
         return _field(self.path)
 
+    def typed(self, value: JsonValue) -> JsonValue:
+        """A value with this parameter's type: on its way through an API server 1.0 becomes 1."""
+        if not _is_number(value):
+            return value
+        try:
+            return int(value) if self._whole else float(value)
+        except OverflowError:  # a whole number beyond a double
+            return value
+
+    @cached_property
+    def _whole(self) -> bool:
+        """Whether all values are whole numbers."""
+        match self.domain:
+            case Constant(value):
+                return _is_whole(value)
+            case Categorical(values):
+                return all(map(_is_whole, values))
+            case Quantized(_, q):
+                return float(q).is_integer()
+        return isinstance(self.domain, IntUniform)
+
+
+class Need(NamedTuple):
+    """What a dimension's being there takes of another one."""
+
+    number: int
+    """That one's."""
+    indices: frozenset[int]
+    """Which of its values will do."""
+
 
 @dataclass(frozen=True)
 class Space:
@@ -68,11 +106,48 @@ class Space:
     """
 
     dimensions: tuple[Dimension, ...]
+    conditional: Mapping[int, tuple[Need, ...]] = field(default_factory=dict)
+    """What dimensions need that aren't always there, by their numbers; none before what it needs.
+    """
+    constraints: tuple[str, ...] = ()
+    """What holds for every point: spec.constraints."""
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Parameter]) -> "Space":
-        """The space that spec.parameters describes. SpaceError where there is none."""
-        return cls(tuple(_dimensions((), parameters)))
+    def of(cls, parameters: Mapping[str, Parameter], constraints: Sequence[str] = ()) -> "Space":
+        """The space that a spec describes. SpaceError where there is none."""
+        dimensions = tuple(_dimensions((), parameters))
+        if found := conditions.problem(parameters):
+            raise SpaceError(f"spec.{found.path}", found.sentence)
+        return cls(dimensions, _conditional(dimensions, parameters), tuple(constraints))
+
+    @property
+    def restricted(self) -> bool:
+        """Whether some combinations of values are no points, or the same point as another."""
+        return bool(self.conditional or self.constraints)
+
+    @cached_property
+    def listing(self) -> Listing | None:
+        """The valid points, where some combinations aren't and all can be gone through.
+
+        It takes its time, once: it goes along when a space is sent to another process. SpaceError
+        where no combination is valid.
+        """
+        found = listed(self) if self.restricted else None
+        if found is not None and not len(found):
+            raise SpaceError(
+                "spec.constraints",
+                "leave nothing: no combination of values meets all of them. Loosen them, or write "
+                "more values",
+            )
+        return found
+
+    @cached_property
+    def numbers(self) -> Mapping[str, Sequence[int]]:
+        """The dimensions under each of the names at the top."""
+        found: dict[str, list[int]] = {}
+        for number, dimension in enumerate(self.dimensions):
+            found.setdefault(dimension.path[0], []).append(number)
+        return found
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -84,10 +159,55 @@ class Space:
             if (distribution := dimension.parameter.distribution) in EXPONENTS
         )
 
+    def there(self, values: Sequence[JsonValue]) -> list[bool]:
+        """Which dimensions are there, given a value for each; that of one that isn't is moot."""
+        found = [True] * len(self.dimensions)
+        for number, needs in self.conditional.items():
+            found[number] = all(
+                found[other] and self.dimensions[other].domain.index(values[other]) in indices
+                for other, indices in needs
+            )
+        return found
+
+    def valid(self, values: Sequence[JsonValue]) -> bool:
+        """Whether all constraints hold for these values, one for each dimension."""
+        if not self.constraints:
+            return True
+        there = self.there(values)
+        return all(holds(self, text, values, there) for text in self.constraints)
+
+    @cached_property
+    def optional(self) -> frozenset[str]:
+        """What isn't in every run: parameters and groups, by their dotted names."""
+        sure = {
+            ".".join(dimension.path[:length])
+            for number, dimension in enumerate(self.dimensions)
+            if number not in self.conditional
+            for length in (1, 2)
+        }
+        names = {
+            ".".join(dimension.path[:length]) for dimension in self.dimensions for length in (1, 2)
+        }
+        return frozenset(names - sure)
+
     def nest(self, values: Iterable[JsonValue]) -> dict[str, JsonValue]:
-        """One value per dimension, in their order, as the nested objects a program is given."""
+        """One value per dimension, in their order, as the nested objects a program is given.
+
+        What isn't there is left out, and so is a group of which nothing is there.
+        """
+        if not self.conditional:
+            return self.nest_all(values)
+        values = list(values)
+        return self.nest_all(values, self.there(values))
+
+    def nest_all(
+        self, values: Iterable[JsonValue], there: Sequence[bool] | None = None
+    ) -> dict[str, JsonValue]:
+        """The same with all that is said to be there, whatever the conditions; all if not said."""
         nested: dict[str, JsonValue] = {}
-        for dimension, value in zip(self.dimensions, values, strict=True):
+        for number, (dimension, value) in enumerate(zip(self.dimensions, values, strict=True)):
+            if there is not None and not there[number]:
+                continue
             *outer, name = dimension.path
             level = nested
             for step in outer:
@@ -118,6 +238,32 @@ def infer(parameter: Parameter) -> Distribution:
             "write distribution: int_uniform or uniform",
         )
     return Distribution.UNIFORM
+
+
+def _conditional(
+    dimensions: Sequence[Dimension], parameters: Mapping[str, Parameter]
+) -> dict[int, tuple[Need, ...]]:
+    """What the dimensions with conditions need, sorted so that each comes after what it needs."""
+    numbers = {".".join(dimension.path): number for number, dimension in enumerate(dimensions)}
+    entries = dict(conditions.flat(parameters))
+    needs = {}
+    for name, number in numbers.items():
+        if wanted := conditions.needs(name, entries):
+            needs[number] = tuple(
+                Need(numbers[other], _indices(dimensions[numbers[other]], values))
+                for other, values in wanted.items()
+            )
+    found: dict[int, tuple[Need, ...]] = {}
+    while len(found) < len(needs):  # it ends: there is no circle
+        for number, wants in needs.items():
+            if all(want.number in found or want.number not in needs for want in wants):
+                found.setdefault(number, wants)
+    return found
+
+
+def _indices(dimension: Dimension, values: Iterable[JsonValue]) -> frozenset[int]:
+    found = (dimension.domain.index(value) for value in values)
+    return frozenset(index for index in found if index is not None)
 
 
 def _dimensions(above: Path, parameters: Mapping[str, Parameter]) -> Iterator[Dimension]:
@@ -201,6 +347,14 @@ _DOMAINS: Final[Mapping[Distribution, Callable[[Parameter], Domain]]] = {
     Distribution.Q_BETA: lambda p: Quantized(Beta(*_shape(p)), _step(p)),
 }
 """Each distribution with the parameter's numbers, and W&B's defaults for those left out."""
+
+
+def _is_number(value: JsonValue) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: JsonValue) -> bool:
+    return _is_number(value) and (isinstance(value, int) or value.is_integer())
 
 
 def _field(path: Path) -> str:

@@ -5,6 +5,7 @@ sweeps does without.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from sweep_operator.search.acquisition import Axes, best_points
 from sweep_operator.search.cube import Coordinates, Cube
-from sweep_operator.search.gp import Array, GaussianProcess, fit
+from sweep_operator.search.gp import Array, GaussianProcess, Mask, fit
 from sweep_operator.search.learner import Question
 from sweep_operator.search.warp import warped
 
@@ -58,4 +59,13 @@ def _axes(cube: Cube) -> Axes:
     levels = [
         None if axis.levels is None else np.array(axis.levels, dtype=float) for axis in cube.axes
     ]
-    return Axes(levels, np.array([axis.ordered for axis in cube.axes]))
+    settled = partial(_settled, cube) if cube.space.restricted else None
+    return Axes(levels, np.array([axis.ordered for axis in cube.axes]), settled)
+
+
+def _settled(cube: Cube, points: Array) -> tuple[Array, Mask]:
+    """Points without what isn't there, and which are valid; one that isn't stays as it is."""
+    found = [cube.settled(point) for point in points.tolist()]
+    valid = np.array([each is not None for each in found], dtype=bool)
+    kept = [old if new is None else new for old, new in zip(points, found, strict=True)]
+    return np.array(kept).reshape(points.shape), valid

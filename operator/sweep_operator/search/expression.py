@@ -1,0 +1,191 @@
+"""Constraints as text: what is a constraint that can be evaluated, and whether it holds.
+
+They are CEL, by bindings to a Rust implementation. They are people's, and evaluated thousands of
+times in the operator, so nothing is taken that takes long: no macros (loops in loops grow without
+bound), no regular expressions, no large values. Knows neither spaces nor methods.
+"""
+
+import re
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache, lru_cache
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from typing import Any, Final, Protocol, cast
+
+from pydantic import JsonValue
+
+EVERYTHING: Final = "parameters"
+"""The variable that holds all others, for names that are no identifiers."""
+
+MAX_BYTES: Final = 1024
+"""JSON of a parameter that a constraint may look at: long ones take long to go through."""
+
+Variables = Mapping[str, JsonValue]
+
+_FUNCTIONS: Final = (
+    "contains",
+    "double",
+    "dyn",
+    "endsWith",
+    "has",
+    "int",
+    "size",
+    "startsWith",
+    "string",
+    "type",
+    "uint",
+)
+
+_TYPES: Final = frozenset({"bool", "bytes", "double", "int", "list", "map", "string", "uint"})
+"""Names that CEL has for types: type(x) == string."""
+
+_MACRO: Final = re.compile(
+    r"\b(all|exists|exists_one|existsOne|filter|map)\b(?:\s|//[^\n]*)*\(", re.ASCII
+)
+"""Looked for in strings and comments too: it is rather refused there than overlooked elsewhere."""
+
+_OPERATOR: Final = re.compile(r"\W|_")
+
+_SYNTAX: Final = re.compile(
+    r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*?)(?: expecting .*)?$", re.MULTILINE
+)
+
+_MIXED: Final = re.compile(r"Unsupported operation: (float . int|int . float)\b")
+"""What is wrong whatever the values are, unlike null in place of a number."""
+
+
+class ConstraintError(ValueError):
+    """A constraint that couldn't be evaluated; the message is the library's, shortened.
+
+    `always` where no other values could help.
+    """
+
+    def __init__(self, message: str, *, always: bool) -> None:
+        super().__init__(message)
+        self.always = always
+
+
+class Program(Protocol):
+    """A compiled expression."""
+
+    def execute(self, context: dict[str, JsonValue]) -> Any:
+        """Evaluate it."""
+
+    def variables(self) -> list[str]:
+        """The names it looks at."""
+
+    def functions(self) -> list[str]:
+        """The functions and operators it calls."""
+
+
+def problem(text: str, names: Collection[str], large: Mapping[str, int]) -> str | None:
+    """Why a text is no constraint on parameters of these names; None if it is one.
+
+    Args:
+        text: CEL.
+        names: those at the top of spec.parameters.
+        large: bytes of JSON of those parameters that have too many.
+    """
+    if found := _MACRO.search(text):
+        return (
+            f"{found[1]}() is a macro, and constraints have none: compare values by themselves "
+            "(x[0] < 3), by size(x), or by 3 in x"
+        )
+    try:
+        looked_at, called = variables(text), compiled(text).functions()
+    except ConstraintError as error:
+        return f"is no CEL: {error}"
+    for name in looked_at:
+        if name not in names and name != EVERYTHING and name not in _TYPES:
+            return _unknown(name, names)
+    for name in called:
+        if name not in _FUNCTIONS and not _OPERATOR.match(name):
+            return f"{name}() is no function of constraints; there are {', '.join(_FUNCTIONS)}"
+    for name, size in large.items():
+        if name in looked_at or EVERYTHING in looked_at:
+            return (
+                f"{name} may have {size} bytes of JSON, and constraints look at parameters of at "
+                f"most {MAX_BYTES}: give large values a short name, and search that"
+            )
+    return None
+
+
+def _unknown(name: str, names: Collection[str]) -> str:
+    meant = [each for each in sorted(names) if each.startswith(f"{name}-")]
+    if meant:
+        return f'there is no parameter {name}: for {meant[0]} write {EVERYTHING}["{meant[0]}"]'
+    listed = ", ".join(sorted(names))
+    return f'there is no parameter {name}, there are {listed}; text is written in quotes, "{name}"'
+
+
+def variables(text: str) -> Sequence[str]:
+    """The names that a constraint looks at. ConstraintError if it is no CEL."""
+    return _variables(text)
+
+
+@lru_cache(maxsize=1024)
+def _variables(text: str) -> tuple[str, ...]:
+    return tuple(compiled(text).variables())
+
+
+def evaluated(text: str, given: Variables) -> JsonValue:
+    """What a constraint comes to; ConstraintError where it comes to nothing."""
+    try:
+        return cast("JsonValue", compiled(text).execute(dict(given)))
+    except ConstraintError:
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        words = str(error)
+        if isinstance(error, KeyError):
+            words = f"there is no {words}"
+        always = _MIXED.match(words) is not None
+        words = _first_sentence(words)
+        if always:
+            words += "; CEL does not coerce: write double(x) for what is a whole number"
+        raise ConstraintError(words, always=always) from error
+
+
+@lru_cache(maxsize=1024)
+def compiled(text: str) -> Program:
+    """A constraint ready to be evaluated. It can't be pickled, so nobody keeps it."""
+    try:
+        return cast("Program", _library().compile(text))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise ConstraintError(_syntax(str(error)), always=True) from error
+
+
+def _syntax(words: str) -> str:
+    found = _SYNTAX.search(words)
+    if found is None:
+        return _first_sentence(words)
+    line, column, what = found.groups()
+    where = f"character {column}" if line == "1" else f"line {line}, character {column}"
+    return f"{what} at {where}"
+
+
+def _first_sentence(words: str) -> str:
+    return words.split("\n", 1)[0].split(". ", 1)[0].rstrip(".")
+
+
+@cache
+def _library() -> Any:
+    """The bindings alone: to import their package is to import a command line, 22 MB and a second.
+
+    Only an operator that has a sweep with constraints takes even these.
+    """
+    package, name = "cel", "cel.cel"
+    if name not in sys.modules:
+        found = find_spec(package)
+        folders = found.submodule_search_locations if found else None
+        spec = PathFinder.find_spec(name, folders)
+        if spec is None or spec.loader is None:
+            raise ModuleNotFoundError(name)
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[name] = module
+    return sys.modules[name]
