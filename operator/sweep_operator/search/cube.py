@@ -9,6 +9,7 @@ means anything. Must know no method and no numerical library.
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import inf, prod
 from typing import Final, Protocol, cast
 
@@ -201,8 +202,26 @@ class Cube:
 
     def settled(self, point: Iterable[float]) -> Coordinates | None:
         """Coordinates with what isn't there always in the same place; None for no valid point."""
-        values = self._values(point)
-        return self._coordinates(values) if self.space.valid(values) else None
+        coordinates = tuple(point)
+        values: list[JsonValue] = [None] * len(self.space.dimensions)
+        for number in self.space.judged:
+            place = self._places.get(number)
+            values[number] = (
+                self._fixed[number] if place is None else self.axes[place].value(coordinates[place])
+            )
+        if not self.space.valid(values):
+            return None
+        return tuple(
+            coordinate if is_there else _middle(axis)
+            for axis, coordinate, is_there in zip(
+                self.axes, coordinates, self._there(values), strict=True
+            )
+        )
+
+    @cached_property
+    def _places(self) -> Mapping[int, int]:
+        """Which axis each dimension is."""
+        return {number: place for place, number in enumerate(self._numbers)}
 
     def unseen(self, seen: Collection[Key], start: int) -> Parameters:
         """A point of a finite space that isn't among `seen`, going up from number `start`.

@@ -398,6 +398,8 @@ def _is_number(value: JsonValue) -> TypeGuard[int | float]:
 
 def _text(value: JsonValue) -> str:
     """A value as text that is the same for the same JSON, which has but one kind of number."""
+    if isinstance(value, str):  # the most frequent, and no other's text begins so
+        return f'"{value}'
     return json.dumps(_whole(value), sort_keys=True)
 
 

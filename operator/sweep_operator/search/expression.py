@@ -7,11 +7,11 @@ bound), no regular expressions, no large values. Knows neither spaces nor method
 
 import re
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from pydantic import JsonValue
 
@@ -47,6 +47,10 @@ _MACRO: Final = re.compile(
 
 _OPERATOR: Final = re.compile(r"\W|_")
 
+_EVERYTHING: Final = re.compile(rf"(?<![\w.]){EVERYTHING}\b(\s*\[\s*([\"'])[^\"'\\]+\2\s*\])?")
+_QUOTED: Final = re.compile(rf"(?<![\w.]){EVERYTHING}\s*\[\s*([\"'])([^\"'\\]+)\1\s*\]")
+"""With a name in quotes or without, and with one."""
+
 _SYNTAX: Final = re.compile(
     r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*?)(?: expecting .*)?$", re.MULTILINE
 )
@@ -79,6 +83,15 @@ class Program(Protocol):
         """The functions and operators it calls."""
 
 
+class Reads(NamedTuple):
+    """The names at the top of spec.parameters that a constraint looks at."""
+
+    plain: tuple[str, ...]
+    """As variables."""
+    quoted: tuple[str, ...]
+    """As parameters["name"]."""
+
+
 def problem(text: str, names: Collection[str], large: Mapping[str, int]) -> str | None:
     """Why a text is no constraint on parameters of these names; None if it is one.
 
@@ -93,21 +106,22 @@ def problem(text: str, names: Collection[str], large: Mapping[str, int]) -> str 
             "(x[0] < 3), by size(x), or by 3 in x"
         )
     try:
-        looked_at, called = variables(text), compiled(text).functions()
+        looked_at, called = reads(text), compiled(text).functions()
     except ConstraintError as error:
         return f"is no CEL: {error}"
-    for name in looked_at:
-        if name not in names and name != EVERYTHING and name not in _TYPES:
+    if _EVERYTHING.sub("", text) != _QUOTED.sub("", text):
+        return f'write {EVERYTHING}["name"], with a name in quotes'
+    for name in (*looked_at.plain, *looked_at.quoted):
+        if name not in names:
             return _unknown(name, names)
+        if name in large:
+            return (
+                f"{name} may have {large[name]} bytes of JSON, and constraints look at parameters "
+                f"of at most {MAX_BYTES}: give large values a short name, and search that"
+            )
     for name in called:
         if name not in _FUNCTIONS and not _OPERATOR.match(name):
             return f"{name}() is no function of constraints; there are {', '.join(_FUNCTIONS)}"
-    for name, size in large.items():
-        if name in looked_at or EVERYTHING in looked_at:
-            return (
-                f"{name} may have {size} bytes of JSON, and constraints look at parameters of at "
-                f"most {MAX_BYTES}: give large values a short name, and search that"
-            )
     return None
 
 
@@ -119,14 +133,15 @@ def _unknown(name: str, names: Collection[str]) -> str:
     return f'there is no parameter {name}, there are {listed}; text is written in quotes, "{name}"'
 
 
-def variables(text: str) -> Sequence[str]:
-    """The names that a constraint looks at. ConstraintError if it is no CEL."""
-    return _variables(text)
-
-
 @lru_cache(maxsize=1024)
-def _variables(text: str) -> tuple[str, ...]:
-    return tuple(compiled(text).variables())
+def reads(text: str) -> Reads:
+    """What a constraint looks at. ConstraintError if it is no CEL."""
+    names = compiled(text).variables()
+    quoted = {found[2] for found in _QUOTED.finditer(text)} if EVERYTHING in names else set()
+    return Reads(
+        tuple(name for name in names if name != EVERYTHING and name not in _TYPES),
+        tuple(sorted(quoted)),
+    )
 
 
 def evaluated(text: str, given: Variables) -> JsonValue:

@@ -14,7 +14,7 @@ from sweep_operator.api.parameters import grid_problem
 from sweep_operator.search.method import Observation, Parameters, Pending
 from sweep_operator.search.shuffle import shuffled
 from sweep_operator.search.space import Space, SpaceError
-from sweep_operator.search.validity import MOST_COMBINATIONS, Listing
+from sweep_operator.search.validity import Listing, too_many
 
 
 class Grid:
@@ -24,7 +24,7 @@ class Grid:
 
     def size(self, space: Space) -> int:
         sizes = _sizes(space)
-        return len(_listing(space, sizes)) if space.restricted else prod(sizes)
+        return len(_listing(space)) if space.restricted else prod(sizes)
 
     def suggest(
         self,
@@ -37,7 +37,7 @@ class Grid:
         if number < 1:
             raise ValueError(f"runs are numbered from 1, not {number}")
         sizes = _sizes(space)
-        listing = _listing(space, sizes) if space.restricted else None
+        listing = _listing(space) if space.restricted else None
         size = prod(sizes) if listing is None else len(listing)
         if number > size:
             return None
@@ -67,15 +67,12 @@ def _values(space: Space, sizes: Sequence[int], rest: int) -> list[JsonValue]:
     return values[::-1]
 
 
-def _listing(space: Space, sizes: Sequence[int]) -> Listing:
+def _listing(space: Space) -> Listing:
     """The points of a grid of which not all combinations are points."""
     if space.listing is None:
         field = "spec.constraints" if space.constraints else "spec.parameters"
         raise SpaceError(
-            field,
-            f"a grid with when or constraints is gone through one by one, so it may have "
-            f"{MOST_COMBINATIONS:,} combinations before they are applied, not {prod(sizes):,}: "
-            "write fewer values, or method: random",
+            field, f"a grid with when or constraints is gone through, and {too_many(space)}"
         )
     return space.listing
 

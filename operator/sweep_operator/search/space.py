@@ -31,7 +31,7 @@ from sweep_operator.search.distributions import (
     Uniform,
     WeightedCategorical,
 )
-from sweep_operator.search.validity import Listing, holds, listed
+from sweep_operator.search.validity import Listing, holds, listed, looked_at
 
 Path = tuple[str, ...]
 """The names from spec.parameters down to a parameter: ("optimizer", "lr")."""
@@ -140,6 +140,12 @@ class Space:
                 "more values",
             )
         return found
+
+    @cached_property
+    def judged(self) -> Sequence[int]:
+        """The dimensions that conditions and constraints look at, by number."""
+        needed = {need.number for needs in self.conditional.values() for need in needs}
+        return sorted(needed.union(*(looked_at(self, text) for text in self.constraints)))
 
     @cached_property
     def numbers(self) -> Mapping[str, Sequence[int]]:

@@ -6,23 +6,25 @@ evaluated for a point (null < 3) doesn't hold for it.
 """
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
 from sweep_operator.search.distributions import WeightedCategorical
-from sweep_operator.search.expression import EVERYTHING, ConstraintError, evaluated, variables
+from sweep_operator.search.expression import EVERYTHING, ConstraintError, evaluated, reads
 
 if TYPE_CHECKING:
-    from sweep_operator.search.space import Dimension, Space
+    from sweep_operator.search.space import Dimension, Need, Space
 
 MOST_COMBINATIONS: Final = 100_000
 """So many are gone through one by one, valid or not: it takes a second or two."""
+
+MOST_LOOKS: Final = 2_000_000
+"""Values that constraints look at on the way, each combination of them once: as long."""
 
 _ABSENT: Final = -1
 """In place of the index of a value that isn't there."""
@@ -49,36 +51,40 @@ class Listing:
         return values[::-1]
 
 
-def combinations(space: "Space") -> int | None:
-    """How many combinations of values there are, valid or not; None if they can't be counted."""
+def too_many(space: "Space") -> str | None:
+    """Why a space's points can't be gone through, and what to do; None if they can."""
     sizes = [_size(dimension) for dimension in space.dimensions]
-    return None if None in sizes else prod(size for size in sizes if size is not None)
+    known = [size for size in sizes if size is not None]
+    if len(known) < len(sizes):
+        return "it has a parameter whose values can't be counted"
+    if (count := prod(known)) > MOST_COMBINATIONS:
+        return (
+            f"it has {count:,} combinations before they are applied, and at most "
+            f"{MOST_COMBINATIONS:,} can be gone through: write fewer values, or method: random"
+        )
+    looks = 0
+    for text in space.constraints:
+        numbers = looked_at(space, text)
+        looks += prod(known[number] for number in numbers) * len(numbers)
+    if looks > MOST_LOOKS:
+        return (
+            f"its constraints would look at {looks:,} values, and at most {MOST_LOOKS:,} can be "
+            "gone through: let each look at fewer parameters, or write method: random"
+        )
+    return None
 
 
 def listed(space: "Space") -> Listing | None:
     """All valid points of a space; None if there may be too many to go through."""
-    count = combinations(space)
-    if count is None or count > MOST_COMBINATIONS:
+    if too_many(space):
         return None
     choices = [_choices(dimension) for dimension in space.dimensions]
-    numbers = array("I")
+    there = _conditions(space, choices)
     judges = [_judge(space, text, choices) for text in space.constraints]
-    places = (range(len(values)) for values in choices)
-    for number, combination in enumerate(product(*places)):
-        point: Sequence[int] = combination
-        if space.conditional:
-            values = [listed[place] for listed, place in zip(choices, combination, strict=True)]
-            there = space.there(values)
-            # Of all that are the same without what isn't there, the first.
-            if any(
-                place for place, is_there in zip(combination, there, strict=True) if not is_there
-            ):
-                continue
-            point = [
-                place if is_there else _ABSENT
-                for place, is_there in zip(combination, there, strict=True)
-            ]
-        if all(judge(point) for judge in judges):
+    numbers = array("I")
+    for number, combination in enumerate(product(*(range(len(values)) for values in choices))):
+        point = there(combination)
+        if point is not None and all(judge(point) for judge in judges):
             numbers.append(number)
     return Listing(choices, numbers)
 
@@ -95,56 +101,99 @@ def given(
     space: "Space", text: str, values: Sequence[JsonValue], there: Sequence[bool]
 ) -> dict[str, JsonValue]:
     """The variables that a constraint looks at."""
-    names = variables(text)
-    found = {name: _variable(space, name, values, there) for name in names if name in space.numbers}
-    if EVERYTHING in names:
-        found[EVERYTHING] = {name: _variable(space, name, values, there) for name in space.numbers}
+    plain, quoted = reads(text)
+    found = {name: _variable(space, name, values, there) for name in plain}
+    if quoted:
+        found[EVERYTHING] = {name: _variable(space, name, values, there) for name in quoted}
     return found
+
+
+def looked_at(space: "Space", text: str) -> list[int]:
+    """The dimensions that a constraint looks at, by number."""
+    plain, quoted = reads(text)
+    return sorted({number for name in (*plain, *quoted) for number in space.numbers[name]})
 
 
 def _variable(
     space: "Space", name: str, values: Sequence[JsonValue], there: Sequence[bool]
 ) -> JsonValue:
     """A parameter's value, or an object of a group's; null for what isn't there."""
-    numbers = space.numbers[name]
+    first, *others = numbers = space.numbers[name]
+    dimension = space.dimensions[first]
+    if not others and len(dimension.path) == 1:
+        return dimension.typed(values[first]) if there[first] else None
     if not any(there[number] for number in numbers):
         return None
-    fields: dict[str, JsonValue] = {}
-    for number in numbers:
-        dimension = space.dimensions[number]
-        value = dimension.typed(values[number]) if there[number] else None
-        if len(dimension.path) == 1:
-            return value
-        fields[dimension.path[1]] = value
-    return fields
+    return {
+        space.dimensions[number].path[1]: (
+            space.dimensions[number].typed(values[number]) if there[number] else None
+        )
+        for number in numbers
+    }
+
+
+Places = Sequence[int]
+"""For each dimension, which of its choices: a combination."""
+
+
+def _conditions(
+    space: "Space", choices: Sequence[Sequence[JsonValue]]
+) -> Callable[[Places], Places | None]:
+    """Marks what isn't there in a combination; None for one that is the same point as another."""
+    needs = [
+        (
+            number,
+            [
+                (need.number, frozenset(_places(space.dimensions[need.number], choices, need)))
+                for need in wanted
+            ],
+        )
+        for number, wanted in space.conditional.items()
+    ]
+
+    def marked(combination: Places) -> Places | None:
+        point = list(combination)
+        for number, wanted in needs:
+            # What isn't there is in no set, and so what needs it isn't there either.
+            if all(point[other] in places for other, places in wanted):
+                continue
+            if point[number]:  # of all that differ only in it, the first stands for them
+                return None
+            point[number] = _ABSENT
+        return point
+
+    return marked if needs else lambda combination: combination
+
+
+def _places(
+    dimension: "Dimension", choices: Sequence[Sequence[JsonValue]], need: "Need"
+) -> Iterator[int]:
+    """Which of a dimension's choices will do."""
+    for place, value in enumerate(choices[need.number]):
+        if dimension.domain.index(value) in need.indices:
+            yield place
 
 
 def _judge(
     space: "Space", text: str, choices: Sequence[Sequence[JsonValue]]
-) -> Callable[[Sequence[int]], bool]:
-    """A constraint as a function of places in `choices`; each answer is found once.
+) -> Callable[[Places], bool]:
+    """A constraint as a function of a combination; each answer is found once.
 
     Most constraints look at few parameters, which have far fewer combinations than the space.
     """
-    names = variables(text)
-    seen = [
-        number
-        for number, dimension in enumerate(space.dimensions)
-        if dimension.path[0] in names or EVERYTHING in names
-    ]
-    if not seen:
-        answer = holds(space, text, [values[0] for values in choices], [True] * len(choices))
-        return lambda _: answer
-    look: Callable[[Sequence[int]], object] = itemgetter(*seen)
-    answers: dict[object, bool] = {}
+    numbers = looked_at(space, text)
+    values: list[JsonValue] = [None] * len(choices)
+    there = [False] * len(choices)
+    answers: dict[tuple[int, ...], bool] = {}
 
-    def judge(point: Sequence[int]) -> bool:
-        key = look(point)
+    def judge(point: Places) -> bool:
+        key = tuple([point[number] for number in numbers])
         found = answers.get(key)
         if found is None:
-            values = [listed[place] for listed, place in zip(choices, point, strict=True)]
-            found = holds(space, text, values, [place != _ABSENT for place in point])
-            answers[key] = found
+            for number, place in zip(numbers, key, strict=True):
+                values[number] = choices[number][place]
+                there[number] = place != _ABSENT
+            found = answers[key] = holds(space, text, values, there)
         return found
 
     return judge
