@@ -59,6 +59,8 @@ ONLY_OPERATOR: Final = """\
   budget is spent on two lists of a thousand.
 - **Numbers that leave no value**: a step with no multiple in its range, a bell whose ends are
   infinite. That takes logarithms and powers, which CEL doesn't have.
+- **Conditions and constraints**: what `when` names is of any type, which the CRD's rules are blind
+  to, and a constraint is an expression that has to be evaluated.
 - **`${{param:a.b}}` where `a` has values that are objects**: they may differ from run to run.
 - **What the Job's own rules refuse** (an image left out, a quantity that is none, a volume twice):
   nobody knows but the API server, which is asked with the first run. The reason is JobRefused.

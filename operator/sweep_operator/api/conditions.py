@@ -60,7 +60,7 @@ def _wrong(name: str, other: str, values: list[JsonValue], entries: Parameters) 
     looked_at = entries.get(other)
     if looked_at is None:
         names = ", ".join(sorted(set(entries) - {name}))
-        return f"there is no parameter {other}: there are {names}"
+        return f"there is no parameter {other}: there {f'are {names}' if names else 'is no other'}"
     if other == name or other.startswith(f"{name}."):
         return f"{name} can't depend on {other}: name a parameter outside of it"
     if looked_at.parameters is not None:

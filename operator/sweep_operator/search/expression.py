@@ -55,9 +55,6 @@ _SYNTAX: Final = re.compile(
     r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*?)(?: expecting .*)?$", re.MULTILINE
 )
 
-_MIXED: Final = re.compile(r"Unsupported operation: (float . int|int . float)\b")
-"""What is wrong whatever the values are, unlike null in place of a number."""
-
 
 class ConstraintError(ValueError):
     """A constraint that couldn't be evaluated; the message is the library's, shortened.
@@ -126,11 +123,11 @@ def problem(text: str, names: Collection[str], large: Mapping[str, int]) -> str 
 
 
 def _unknown(name: str, names: Collection[str]) -> str:
-    meant = [each for each in sorted(names) if each.startswith(f"{name}-")]
+    meant = [each for each in sorted(names) if name in each.split("-")]
     if meant:
         return f'there is no parameter {name}: for {meant[0]} write {EVERYTHING}["{meant[0]}"]'
     listed = ", ".join(sorted(names))
-    return f'there is no parameter {name}, there are {listed}; text is written in quotes, "{name}"'
+    return f'there is no parameter {name}, there are {listed}; for text write "{name}", in quotes'
 
 
 @lru_cache(maxsize=1024)
@@ -156,11 +153,21 @@ def evaluated(text: str, given: Variables) -> JsonValue:
         words = str(error)
         if isinstance(error, KeyError):
             words = f"there is no {words}"
-        always = _MIXED.match(words) is not None
+        # Each parameter's numbers are of one type, so that other numbers won't help.
+        always = isinstance(error, TypeError) and all(map(_is_numeric, given.values()))
         words = _first_sentence(words)
         if always:
             words += "; CEL does not coerce: write double(x) for what is a whole number"
+        elif isinstance(error, TypeError):
+            words += "; write double(x) or string(x) for another type, and x == null || ... where "
+            words += "x isn't there in every run"
         raise ConstraintError(words, always=always) from error
+
+
+def _is_numeric(value: JsonValue) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_numeric, value.values()))
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @lru_cache(maxsize=1024)
