@@ -42,23 +42,62 @@ CONTINUOUS: dict[str, Any] = {
 }
 
 
-def space_of(parameters: Mapping[str, Any]) -> Space:
-    return Space.of({name: Parameter.model_validate(each) for name, each in parameters.items()})
+CONDITIONS: dict[str, Any] = {
+    "schedule": {"values": ["constant", "step"]},
+    "step": {
+        "when": {"schedule": ["step"]},
+        "parameters": {
+            "every": {"values": [1, 5]},
+            "gamma": {"values": [0.1, 0.5], "when": {"batch": [32, 64]}},
+        },
+    },
+}
+
+CONSTRAINTS = (
+    "batch < 64 || layers < 4",
+    "step == null || step.gamma == null || double(step.every) * step.gamma <= 1.0",
+    'parameters["augment"] != true || model.width > 10',
+)
 
 
-PARAMETERS = {"countable": COUNTABLE, "continuous": {**COUNTABLE, **CONTINUOUS}}
-SPACES = {kind: space_of(parameters) for kind, parameters in PARAMETERS.items()}
+def space_of(parameters: Mapping[str, Any], constraints: Sequence[str] = ()) -> Space:
+    return Space.of(
+        {name: Parameter.model_validate(each) for name, each in parameters.items()}, constraints
+    )
+
+
+PARAMETERS = {
+    "countable": COUNTABLE,
+    "continuous": {**COUNTABLE, **CONTINUOUS},
+    "countable-restricted": {**COUNTABLE, **CONDITIONS},
+    "continuous-restricted": {
+        **COUNTABLE,
+        **CONTINUOUS,
+        **CONDITIONS,
+        "momentum": {**CONTINUOUS["momentum"], "when": {"schedule": ["constant"]}},
+    },
+}
+CONSTRAINTS_OF = {
+    "countable-restricted": CONSTRAINTS,
+    "continuous-restricted": (*CONSTRAINTS, "momentum == null || momentum * lr < 0.05"),
+}
+SPACES = {
+    kind: space_of(parameters, CONSTRAINTS_OF.get(kind, ()))
+    for kind, parameters in PARAMETERS.items()
+}
 
 LEARNERS = ["bayes", "tpe"]
 """Methods to which it matters what is known."""
 
-WITHOUT_REPETITION = ["grid", *LEARNERS]
+GRIDS = ["grid", "shuffled-grid"]
+
+WITHOUT_REPETITION = [*GRIDS, *LEARNERS]
 
 CASES = [
     pytest.param(method, space, id=f"{name}-{kind}")
     for name, method in METHODS.items()
     for kind, space in SPACES.items()
-    if not (name == "grid" and kind == "continuous")
+    if not (name in GRIDS and "continuous" in kind)
 ]
 
 each_method = pytest.mark.parametrize(("method", "space"), CASES)
@@ -110,8 +149,12 @@ def drawn(space: Space, count: int, loss: Loss = bowl) -> list[Observation]:
 
 
 def assert_of_the_space(found: Mapping[str, Any]) -> None:
-    """Bounds, types, steps and nesting of COUNTABLE and CONTINUOUS."""
-    assert set(found) in (set(COUNTABLE), set(COUNTABLE) | set(CONTINUOUS))
+    """Bounds, types, steps and nesting of COUNTABLE and CONTINUOUS, and what restricts them."""
+    if "schedule" in found:
+        assert_conditions_hold(found)
+        assert_constraints_hold(found)
+    names = set(found) - set(CONDITIONS) - {"momentum"}
+    assert names in (set(COUNTABLE), (set(COUNTABLE) | set(CONTINUOUS)) - {"momentum"})
     assert set(found["model"]) == {"dropout", "width", "blocks"}
     assert found["epochs"] == 3
     assert found["batch"] in (16, 32, 64)
@@ -124,11 +167,30 @@ def assert_of_the_space(found: Mapping[str, Any]) -> None:
     assert found["model"]["blocks"] in ([1, 2], {"kind": "res"})
     if "lr" in found:
         assert 1e-5 <= found["lr"] <= 0.1
-        assert 0.5 <= found["momentum"] <= 0.99
+        assert 0.5 <= found.get("momentum", 0.5) <= 0.99
         assert 0 <= found["mix"] <= 1
         assert math.isfinite(found["noise"])
         assert found["steps"] in range(10, 1001, 10)
         assert found["head"]["kind"] in ("a", "b")
+
+
+def assert_conditions_hold(found: Mapping[str, Any]) -> None:
+    """What is there is what CONDITIONS say, no more and no less."""
+    stepping = found["schedule"] == "step"
+    assert ("step" in found) == stepping
+    if stepping:
+        assert set(found["step"]) == {"every"} | ({"gamma"} if found["batch"] > 16 else set())
+    if "lr" in found:
+        assert ("momentum" in found) == (not stepping)
+
+
+def assert_constraints_hold(found: Mapping[str, Any]) -> None:
+    """CONSTRAINTS, in Python."""
+    assert found["batch"] < 64 or found["layers"] < 4
+    step = found.get("step", {})
+    assert step.get("every", 0) * step.get("gamma", 0) <= 1
+    assert found["augment"] is not True or found["model"]["width"] > 10
+    assert found.get("momentum", 0) * found.get("lr", 0) < 0.05
 
 
 @each_method
@@ -144,7 +206,7 @@ def test_neither_a_restart_nor_the_order_of_keys_changes_anything(
     method: SearchMethod, space: Space
 ) -> None:
     (kind,) = (kind for kind in SPACES if SPACES[kind] is space)
-    turned = space_of(dict(reversed(PARAMETERS[kind].items())))
+    turned = space_of(dict(reversed(PARAMETERS[kind].items())), CONSTRAINTS_OF.get(kind, ()))
     restarted = type(method)()
 
     for number in range(1, 21):
@@ -176,7 +238,7 @@ def test_bounds_types_steps_and_nesting_are_kept_by_what_was_learnt(
 
 @each_method
 def test_every_value_of_every_parameter_is_tried(method: SearchMethod, space: Space) -> None:
-    tried = [suggest(method, space, number) for number in range(1, 487)]
+    tried = [suggest(method, space, n) for n in range(1, (method.size(space) or 486) + 1)]
 
     for name, count in {"batch": 3, "augment": 3, "layers": 3, "epochs": 1}.items():
         assert len({key(found[name]) for found in tried}) == count
@@ -321,7 +383,7 @@ LOSSES: Sequence[Any] = [
 
 
 @each_learner
-@pytest.mark.parametrize("kind", SPACES)
+@pytest.mark.parametrize("kind", ["countable", "continuous", "continuous-restricted"])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.filterwarnings("error")
 def test_whatever_runs_report_there_is_a_next_one(name: str, kind: str, loss: Loss) -> None:
@@ -416,12 +478,7 @@ def test_but_they_have_tried_nothing(name: str) -> None:
 @each_learner
 @pytest.mark.parametrize("kind", SPACES)
 def test_a_long_sweep_is_answered_too(name: str, kind: str) -> None:
-    known = drawn(SPACES["continuous"], 5_000)
-    if kind == "countable":
-        known = [
-            Observation(run.number, {each: run.parameters[each] for each in COUNTABLE}, run.value)
-            for run in known[:480]
-        ]
+    known = drawn(SPACES[kind], 480 if "countable" in kind else 5_000)
 
     found = METHODS[name].suggest(SPACES[kind], 1, 5_001, known, ())
 
@@ -589,3 +646,206 @@ def test_random_with_another_seed_is_another_search() -> None:
     method, space = METHODS["random"], SPACES["continuous"]
 
     assert suggest(method, space, 1, seed=1) != suggest(method, space, 1, seed=2)
+
+
+RESTRICTED = [
+    pytest.param(METHODS[name], kind, id=f"{name}-{kind}")
+    for name in METHODS
+    for kind in CONSTRAINTS_OF
+    if not (name in GRIDS and "continuous" in kind)
+]
+
+each_restricted = pytest.mark.parametrize(("method", "kind"), RESTRICTED)
+
+FEW: dict[str, Any] = {
+    "optimizer": {"parameters": {"name": {"values": ["adam", "sgd", "none"]}}},
+    "momentum": {"values": [0.5, 0.9], "when": {"optimizer.name": ["sgd"]}},
+    "nesterov": {"values": [True, False], "when": {"momentum": [0.9]}},
+    "size": {"values": [1, 2, 4]},
+    "warm": {"value": 7, "when": {"size": [4]}},
+}
+"""A chain of conditions, one of them on what isn't always there itself."""
+
+FEW_CONSTRAINTS = (
+    'optimizer.name != "none" || size == 1',
+    "nesterov == null || !nesterov || size > 1",
+)
+
+
+def points_of_few() -> list[dict[str, Any]]:
+    """All there are, gone through by hand."""
+    found = []
+    for size, name in itertools.product([1, 2, 4], ["adam", "sgd", "none"]):
+        plain = {"optimizer": {"name": name}, "size": size, **({"warm": 7} if size == 4 else {})}
+        if name == "adam" or (name == "none" and size == 1):
+            found.append(plain)
+        if name == "sgd":
+            found += [{**plain, "momentum": 0.5}, {**plain, "momentum": 0.9, "nesterov": False}]
+            found += [{**plain, "momentum": 0.9, "nesterov": True}] if size > 1 else []
+    return found
+
+
+@each_restricted
+def test_conditional_parameters_are_there_exactly_when_their_conditions_hold(
+    method: SearchMethod, kind: str
+) -> None:
+    tried = [suggest(method, SPACES[kind], number) for number in range(1, 201)]
+    tried += searched(method, SPACES[kind], 30, parallel=3)
+
+    for found in tried:
+        assert_conditions_hold(found)
+    assert {"step" in found for found in tried} == {True, False}
+
+
+@each_restricted
+def test_every_suggestion_meets_all_constraints(method: SearchMethod, kind: str) -> None:
+    tried = [suggest(method, SPACES[kind], number) for number in range(1, 201)]
+    tried += searched(method, SPACES[kind], 30, parallel=3)
+
+    for found in tried:
+        assert_constraints_hold(found)
+
+
+@pytest.mark.parametrize("name", WITHOUT_REPETITION)
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_a_finite_restricted_space_is_gone_through_without_repetition(
+    name: str, parallel: int
+) -> None:
+    space = space_of(FEW, FEW_CONSTRAINTS)
+    expected = points_of_few()
+    assert METHODS[name].size(space) == len(expected) == 12
+
+    tried = searched(METHODS[name], space, 20, lambda each: float(each["size"]), parallel)
+
+    assert sorted(map(key, tried)) == sorted(map(key, expected))
+
+
+def test_a_restricted_grid_keeps_the_order_of_keys() -> None:
+    grid, space = METHODS["grid"], space_of(FEW)
+    tried = [suggest(grid, space, number) for number in range(1, (grid.size(space) or 0) + 1)]
+
+    places = [
+        [
+            [0.5, 0.9].index(each.get("momentum", 0.5)),
+            [True, False].index(each.get("nesterov", True)),
+            ["adam", "sgd", "none"].index(each["optimizer"]["name"]),
+            each["size"],
+        ]
+        for each in tried
+    ]
+    assert places == sorted(places)
+    assert len(tried) == 15
+
+
+@each_learner
+def test_points_that_differ_in_what_is_not_there_are_one(name: str) -> None:
+    space = space_of(FEW, FEW_CONSTRAINTS)
+    *others, last = points_of_few()
+    known = [Observation(n, each, float(n)) for n, each in enumerate(others, start=1)]
+    # As an API server may hand it out: what is null is dropped, 1.0 is 1.
+    told = [
+        Observation(run.number, json.loads(json.dumps(run.parameters)), run.value) for run in known
+    ]
+
+    assert METHODS[name].suggest(space, 1, 12, told, ()) == last
+    assert METHODS[name].suggest(space, 1, 13, told, [Pending(12, last)]) is None
+
+
+@each_learner
+def test_runs_that_are_not_valid_teach_nothing(name: str) -> None:
+    space = space_of(FEW, FEW_CONSTRAINTS)
+    strange: list[dict[str, Any]] = [
+        {"optimizer": {"name": "none"}, "size": 2},  # against a constraint
+        {"optimizer": {"name": "sgd"}, "size": 1},  # something is missing
+        {"optimizer": {"name": "adam"}, "size": 1, "momentum": 0.5},  # something too much
+    ]
+    known = [Observation(n, each, -9.0) for n, each in enumerate(strange, start=1)]
+
+    assert len(searched(METHODS[name], space, 20, lambda each: 0.0)) == 12
+    for number in range(4, 10):
+        found = METHODS[name].suggest(space, 1, number, known, ())
+        assert found == METHODS[name].suggest(space, 1, number, (), ())
+
+
+@each_learner
+def test_a_restricted_space_too_large_to_go_through_has_no_end_and_no_repetition(
+    name: str,
+) -> None:
+    wide = {"distribution": "int_uniform", "min": 0, "max": 10**6}
+    space = space_of(
+        {"a": wide, "b": {**wide, "when": {"c": [1]}}, "c": {"values": [0, 1]}},
+        ["b == null || a < b"],
+    )
+    assert METHODS[name].size(space) is None
+
+    tried = searched(METHODS[name], space, 25, lambda each: each["a"] / 10**6, parallel=3)
+
+    assert len({key(each) for each in tried}) == 25
+    assert all(each["c"] == 0 or each["a"] < each["b"] for each in tried)
+
+
+@each_learner
+def test_what_can_not_be_avoided_is_tried_again(name: str) -> None:
+    wide = {"distribution": "int_uniform", "min": 0, "max": 10**6, "when": {"c": [1]}}
+    space = space_of({"b": wide, "c": {"values": [0, 1]}}, ["c == 0"])
+
+    assert searched(METHODS[name], space, 15, lambda each: 1.0) == [{"c": 0}] * 15
+
+
+@pytest.mark.parametrize("name", ["random", "sobol"])
+def test_constraints_change_only_what_does_not_meet_them(name: str) -> None:
+    free = space_of({"a": {"distribution": "uniform", "min": 0, "max": 1}, "b": CONTINUOUS["lr"]})
+    bound = space_of(
+        {"a": {"distribution": "uniform", "min": 0, "max": 1}, "b": CONTINUOUS["lr"]}, ["a < 0.5"]
+    )
+    changed = 0
+    for number in range(1, 101):
+        before, after = suggest(METHODS[name], free, number), suggest(METHODS[name], bound, number)
+        assert after["a"] < 0.5
+        assert (before == after) == (before["a"] < 0.5)
+        changed += before != after
+    assert 30 < changed < 70
+
+
+@pytest.mark.parametrize("name", ["random", "sobol", *LEARNERS])
+def test_constraints_that_leave_next_to_nothing_are_an_error_that_says_so(name: str) -> None:
+    space = space_of({"lr": CONTINUOUS["lr"]}, ["lr > 0.1"])
+
+    with pytest.raises(SpaceError, match="leave next to nothing: of 1,000 draws for run 3") as told:
+        METHODS[name].suggest(space, 1, 3, (), ())
+
+    assert told.value.path == "spec.constraints"
+
+
+@pytest.mark.parametrize("name", WITHOUT_REPETITION)
+def test_constraints_that_leave_nothing_of_a_finite_space_are_an_error(name: str) -> None:
+    space = space_of({"a": {"values": [1, 2]}}, ["a > 2"])
+
+    with pytest.raises(SpaceError, match="leave nothing"):
+        METHODS[name].size(space)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_restricted_grid_is_bounded_and_says_so(name: str) -> None:
+    many = {"values": list(range(400))}
+    for restricted in (
+        space_of({"a": many, "b": many}, ["a < b"]),
+        space_of({"a": many, "b": {**many, "when": {"a": [1]}}}),
+    ):
+        with pytest.raises(SpaceError, match=r"160,000 combinations.* at most 100,000"):
+            METHODS[name].size(restricted)
+    assert METHODS[name].size(space_of({"a": many, "b": many})) == 160_000
+
+
+def test_a_shuffled_grid_has_the_points_of_the_grid_in_another_order_for_each_seed() -> None:
+    for space in (SPACES["countable"], SPACES["countable-restricted"]):
+        size = METHODS["grid"].size(space) or 0
+        plain = [key(suggest(METHODS["grid"], space, n)) for n in range(1, size + 1)]
+        one, other = (
+            [key(suggest(METHODS["shuffled-grid"], space, n, seed)) for n in range(1, size + 1)]
+            for seed in (1, 2)
+        )
+
+        assert sorted(one) == sorted(other) == sorted(plain)
+        assert len({tuple(plain), tuple(one), tuple(other)}) == 3
+        assert METHODS["shuffled-grid"].suggest(space, 1, size + 1, (), ()) is None
