@@ -690,7 +690,7 @@ def test_conditional_parameters_are_there_exactly_when_their_conditions_hold(
     method: SearchMethod, kind: str
 ) -> None:
     tried = [suggest(method, SPACES[kind], number) for number in range(1, 201)]
-    tried += searched(method, SPACES[kind], 30, parallel=3)
+    tried += searched(method, SPACES[kind], 18, parallel=3)
 
     for found in tried:
         assert_conditions_hold(found)
@@ -700,7 +700,7 @@ def test_conditional_parameters_are_there_exactly_when_their_conditions_hold(
 @each_restricted
 def test_every_suggestion_meets_all_constraints(method: SearchMethod, kind: str) -> None:
     tried = [suggest(method, SPACES[kind], number) for number in range(1, 201)]
-    tried += searched(method, SPACES[kind], 30, parallel=3)
+    tried += searched(method, SPACES[kind], 18, parallel=3)
 
     for found in tried:
         assert_constraints_hold(found)

@@ -154,6 +154,8 @@ class Cube:
     """The values that are always the same, by the number of their dimension."""
     _numbers: Sequence[int] = field(default=())
     """The axes' dimensions, by number."""
+    _verdicts: dict[Coordinates, list[bool] | None] = field(default_factory=dict)
+    """What was found of points, most of which share what is looked at with many others."""
 
     @classmethod
     def of(cls, space: Space) -> "Cube":
@@ -203,25 +205,32 @@ class Cube:
     def settled(self, point: Iterable[float]) -> Coordinates | None:
         """Coordinates with what isn't there always in the same place; None for no valid point."""
         coordinates = tuple(point)
-        values: list[JsonValue] = [None] * len(self.space.dimensions)
-        for number in self.space.judged:
-            place = self._places.get(number)
-            values[number] = (
-                self._fixed[number] if place is None else self.axes[place].value(coordinates[place])
-            )
-        if not self.space.valid(values):
+        looked_at = tuple(coordinates[place] for place in self._judged.values())
+        if looked_at not in self._verdicts:
+            self._verdicts[looked_at] = self._verdict(looked_at)
+        there = self._verdicts[looked_at]
+        if there is None:
             return None
         return tuple(
             coordinate if is_there else _middle(axis)
-            for axis, coordinate, is_there in zip(
-                self.axes, coordinates, self._there(values), strict=True
-            )
+            for axis, coordinate, is_there in zip(self.axes, coordinates, there, strict=True)
         )
 
+    def _verdict(self, looked_at: Coordinates) -> list[bool] | None:
+        """Which axes are there, by the coordinates of those that are judged; None if not valid."""
+        values = self._filled([None] * len(self.axes))
+        for (number, place), coordinate in zip(self._judged.items(), looked_at, strict=True):
+            values[number] = self.axes[place].value(coordinate)
+        return self._there(values) if self.space.valid(values) else None
+
     @cached_property
-    def _places(self) -> Mapping[int, int]:
-        """Which axis each dimension is."""
-        return {number: place for place, number in enumerate(self._numbers)}
+    def _judged(self) -> Mapping[int, int]:
+        """The axes that conditions and constraints look at, by the numbers of their dimensions."""
+        return {
+            number: place
+            for place, number in enumerate(self._numbers)
+            if number in self.space.judged
+        }
 
     def unseen(self, seen: Collection[Key], start: int) -> Parameters:
         """A point of a finite space that isn't among `seen`, going up from number `start`.
