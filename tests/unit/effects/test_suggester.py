@@ -11,7 +11,7 @@ import pytest
 from sweep_operator.api.parameters import Parameter
 from sweep_operator.effects import suggester as suggesting
 from sweep_operator.effects.suggester import Question, Suggester, SuggestionError
-from sweep_operator.search import Space
+from sweep_operator.search import Space, SpaceError
 
 SPACE = Space.of({"x": Parameter.model_validate({"min": 0.5, "max": 1.5})})
 
@@ -32,7 +32,8 @@ def number_and_process(question: Question) -> Mapping[str, Any]:
 
 
 def trouble(question: Question) -> Mapping[str, Any] | None:
-    """Run 1 takes its process along, 2 hangs, 3 fails, 4 panics as a native library does."""
+    """Run 1 takes its process along, 2 hangs, 3 fails, 4 panics as a native library does; for 5
+    the space has next to nothing."""
     match question.number:
         case 1:
             os._exit(1)
@@ -42,6 +43,8 @@ def trouble(question: Question) -> Mapping[str, Any] | None:
             raise ValueError("no good")
         case 4:
             raise KeyboardInterrupt("panic")
+        case 5:
+            raise SpaceError("spec.constraints", "leave next to nothing")
     return {"process": os.getpid()}
 
 
@@ -79,6 +82,20 @@ def test_one_that_dies_hangs_or_fails_says_so_and_the_next_is_made_all_the_same(
             with pytest.raises(SuggestionError, match=said):
                 await suggester.suggest(question(number))
             suggester._limit = 10.0
+            assert await suggester.suggest(question(9))
+        finally:
+            suggester.close()
+
+    asyncio.run(main())
+
+
+def test_that_there_is_next_to_nothing_to_suggest_comes_back_as_what_it_is() -> None:
+    async def main() -> None:
+        suggester = Suggester(answer=trouble)
+        try:
+            with pytest.raises(SpaceError) as caught:
+                await suggester.suggest(question(5))
+            assert caught.value.path == "spec.constraints"
             assert await suggester.suggest(question(9))
         finally:
             suggester.close()

@@ -50,6 +50,55 @@ class TestSuggestions:
         assert intent(**GRID).suggest(4) is None
 
 
+CONDITIONAL: dict[str, Any] = {
+    "kind": {"values": ["a", "b"]},
+    "x": {"min": 0.5, "max": 0.9, "when": {"kind": ["a"]}},
+    "group": {"parameters": {"y": {"value": 1}, "z": {"value": 2, "when": {"kind": ["b"]}}}},
+    "rare": {"parameters": {"y": {"value": 1}}, "when": {"kind": ["b"]}},
+    "unsure": {"parameters": {"y": {"value": 1, "when": {"kind": ["b"]}}}},
+}
+
+
+class TestConditionalParameters:
+    @pytest.mark.parametrize("name", ["x", "group.z", "rare", "rare.y", "unsure", "unsure.y"])
+    @pytest.mark.parametrize("seed", range(4))
+    def test_a_macro_for_one_is_refused_whatever_the_first_run_has(
+        self, name: str, seed: int
+    ) -> None:
+        macro = f"${{param:{name}}}"
+        said = f"{macro} is not there in every run (it has when): use ${{args}}"
+        assert (
+            refusal(parameters=CONDITIONAL, command=[macro], seed=seed) == f"spec.command: {said}"
+        )
+        container = {"name": "main", "image": "i", "args": [f"--x={macro}"]}
+        template = {"spec": {"template": {"spec": {"containers": [container]}}}}
+        assert refusal(parameters=CONDITIONAL, template=template, seed=seed).endswith(said)
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_a_macro_for_what_is_in_every_run_is_none_the_worse(self, seed: int) -> None:
+        words = ["${param:kind}", "${param:group.y}", "${param:group}", "${args}", "$${param:x}"]
+        assert intent(parameters=CONDITIONAL, command=words, seed=seed).limit == 5
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_what_no_argument_can_hold_is_told_whatever_the_first_run_has(self, seed: int) -> None:
+        parameters = {**CONDITIONAL, "x": {"value": "\0", "when": {"kind": ["a"]}}}
+        assert "NUL" in refusal(parameters=parameters, command=["${args}"], seed=seed)
+
+
+class TestConstraints:
+    def test_the_limit_of_a_finite_space_is_the_number_of_its_valid_points(self) -> None:
+        parameters = {"x": {"values": [1, 2, 3]}, "y": {"values": [1, 2, 3]}}
+        for method in ("grid", "bayes", "tpe"):
+            found = intent(method=method, parameters=parameters, constraints=["x < y"], runCap=None)
+            assert found.limit == 3
+
+    def test_a_shuffled_grid_is_a_grid_in_another_order(self) -> None:
+        plain, found = intent(**GRID), intent(**GRID, shuffle=True, seed=3)
+        numbers = range(1, 4)
+        assert sorted((found.suggest(n) or {})["x"] for n in numbers) == [1, 2, 3]
+        assert plain.method is not found.method
+
+
 class TestWhatIsRefused:
     def test_a_continuous_parameter_in_a_grid_is_named(self) -> None:
         assert "parameters.x" in refusal(method="grid")

@@ -64,3 +64,20 @@ def test_the_greatest_improvement_is_found_exactly() -> None:
     heights = log_expected_improvement(*gp.predict(fine), -1.0)
     assert first[0] == pytest.approx(fine[heights.argmax(), 0], abs=2e-4)
     assert heights.max() > -inf
+
+
+def test_no_point_outside_of_what_is_valid_comes_before_one_inside() -> None:
+    points = np.array([[0.0], [0.3], [0.7], [1.0]])
+    gp = process(points, np.array([1.0, -1.0, -0.9, 1.0]), [True])
+
+    def settled(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return points, points[:, 0] > 0.6
+
+    axes = Axes([None], np.array([True]), settled)
+    found = [float(point[0]) for point in best_points(gp, axes, np.random.default_rng(3))]
+
+    fine = np.linspace(0.6, 1, 40_001)[1:, None]
+    heights = log_expected_improvement(*gp.predict(fine), -1.0)
+    assert found[0] == pytest.approx(fine[heights.argmax(), 0], abs=2e-3)
+    inside = [each > 0.6 for each in found[6:]]
+    assert inside == sorted(inside, reverse=True)

@@ -142,3 +142,26 @@ def test_a_size_may_be_far_too_large_to_list() -> None:
     assert cube(a=wide, b=wide).size == (10**9 + 1) ** 2
     assert cube(a=wide, b={"min": 0.5, "max": 1}).size is None
     assert cube(a=wide).unseen({(5,)}, 5) == {"a": 6}
+
+
+OPTIMIZER: dict[str, Any] = {
+    "momentum": {"min": 0.5, "max": 0.9, "when": {"name": ["sgd"]}},
+    "name": {"values": ["adam", "sgd"]},
+}
+
+
+def test_what_is_not_there_has_one_coordinate_and_a_key_of_its_own() -> None:
+    found = cube(**OPTIMIZER)
+
+    assert found.coordinates({"name": "adam"}) == (0.5, 0)
+    assert found.settled((0.9, 0)) == found.settled((0.1, 0)) == (0.5, 0)
+    assert found.settled((0.9, 1)) == (0.9, 1)
+    keys = {found.key({"name": "adam"}), found.key({"name": "sgd", "momentum": 0.7})}
+    assert None not in keys
+    assert len(keys) == 2
+    assert found.parameters((0.9, 0)) == {"name": "adam"}
+
+
+@pytest.mark.parametrize("parameters", [{"name": "sgd"}, {"name": "adam", "momentum": 0.7}])
+def test_a_run_with_too_little_or_too_much_is_of_no_conditional_space(parameters: Any) -> None:
+    assert cube(**OPTIMIZER).key(parameters) is None

@@ -1,5 +1,6 @@
 """Parameters as a space: inference, nesting, order, and errors that say where."""
 
+import pickle
 from typing import Any
 
 import pytest
@@ -137,3 +138,64 @@ def test_exponents_are_accepted_with_a_warning() -> None:
     (warning,) = found.warnings
     assert warning.startswith("spec.parameters.lr: ")
     assert "log_uniform_values" in warning
+
+
+KIND = {"values": ["a", "b"]}
+
+
+def test_what_is_not_there_is_left_out_and_so_is_its_group() -> None:
+    found = space(
+        kind=KIND,
+        lr={"value": 1, "when": {"kind": ["a"]}},
+        own={"parameters": {"x": {"value": 2}}, "when": {"kind": ["a"]}},
+        each={"parameters": {"x": {"value": 3, "when": {"kind": ["a"]}}}},
+        some={"parameters": {"x": {"value": 4, "when": {"kind": ["a"]}}, "y": {"value": 5}}},
+    )
+
+    assert found.nest([3, "a", 1, 2, 4, 5]) == {
+        "kind": "a",
+        "lr": 1,
+        "own": {"x": 2},
+        "each": {"x": 3},
+        "some": {"x": 4, "y": 5},
+    }
+    assert found.nest([3, "b", 1, 2, 4, 5]) == {"kind": "b", "some": {"y": 5}}
+    assert found.optional == {"lr", "own", "own.x", "each", "each.x", "some.x"}
+
+
+def test_all_of_several_conditions_have_to_hold() -> None:
+    found = space(a=KIND, b=KIND, c={"value": 1, "when": {"a": ["b"], "b": ["a", "b"]}})
+
+    assert found.there(["b", "a", 1]) == [True, True, True]
+    assert found.there(["a", "a", 1]) == [True, True, False]
+
+
+def test_what_needs_something_that_is_not_there_is_not_there_whatever_its_value() -> None:
+    found = space(
+        a={"values": [1, 2], "when": {"b": [1]}}, b={"values": [1, 2], "when": {"c": [1]}}, c=KIND2
+    )
+
+    assert found.there([1, 1, 1]) == [True, True, True]
+    assert found.there([1, 1, 2]) == [False, False, True]
+
+
+KIND2 = {"values": [1.0, 2]}
+"""Compared as JSON: 1 is 1.0."""
+
+
+def test_a_space_without_conditions_has_nothing_that_is_optional() -> None:
+    assert space(a=KIND).optional == frozenset()
+    assert not space(a=KIND).restricted
+
+
+def test_conditions_that_can_not_be_are_an_error_of_the_field() -> None:
+    with pytest.raises(SpaceError) as caught:
+        space(g={"parameters": {"x": {"value": 1, "when": {"nobody": [1]}}}})
+
+    assert caught.value.path == "spec.parameters.g.parameters.x.when"
+
+
+def test_an_error_comes_back_from_another_process_whole() -> None:
+    back = pickle.loads(pickle.dumps(SpaceError("spec.x", "is wrong")))
+
+    assert (back.path, back.message, str(back)) == ("spec.x", "is wrong", "spec.x: is wrong")
