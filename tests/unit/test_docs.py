@@ -82,7 +82,7 @@ def test_runs_get_the_parameters_shown_below_their_sweep() -> None:
             assert sweep is not None
             shown.append(sweep.name)
             assert {number: sweep.suggest(number) for number in block} == block
-    assert shown == ["grid", "drawn"]
+    assert shown == ["conditional", "constrained", "grid", "shuffled", "drawn"]
 
 
 def test_every_distribution_has_a_row_with_its_fields_and_an_example() -> None:
