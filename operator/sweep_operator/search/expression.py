@@ -159,8 +159,7 @@ def evaluated(text: str, given: Variables) -> JsonValue:
         if always:
             words += "; CEL does not coerce: write double(x) for what is a whole number"
         elif isinstance(error, TypeError):
-            words += "; write double(x) or string(x) for another type, and x == null || ... where "
-            words += "x isn't there in every run"
+            words += "; write double(x) or string(x) for another type"
         raise ConstraintError(words, always=always) from error
 
 

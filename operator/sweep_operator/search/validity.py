@@ -2,7 +2,8 @@
 
 A constraint sees parameters as the program gets them, by its types: a parameter whose values are
 all whole numbers is an int, any other number a double; what isn't there is null. What can't be
-evaluated for a point (null < 3) doesn't hold for it.
+evaluated for a point doesn't hold for it, unless it looks at what isn't there (null < 3): of that it
+says nothing.
 """
 
 from array import array
@@ -94,7 +95,7 @@ def holds(space: "Space", text: str, values: Sequence[JsonValue], there: Sequenc
     try:
         return evaluated(text, given(space, text, values, there)) is True
     except ConstraintError:
-        return False
+        return not all(there[number] for number in looked_at(space, text))
 
 
 def given(

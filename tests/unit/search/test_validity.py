@@ -71,9 +71,14 @@ class TestWhatIsNotThere:
         assert holds("g == null", [1, 2, "a"], g=conditional, kind=KIND)
         assert holds("g.y == 2", [1, 2, "b"], g=conditional, kind=KIND)
 
-    def test_a_comparison_with_null_does_not_hold_nor_does_its_opposite(self) -> None:
-        assert not holds("x < 3", ["a", 1], kind=KIND, x=IF_B)
-        assert not holds("!(x < 3)", ["a", 1], kind=KIND, x=IF_B)
+    @pytest.mark.parametrize("text", ["x < 1", "!(x < 1)", "kind == 'b' || x < 1", "x + 1 == 0"])
+    def test_what_cannot_be_evaluated_because_of_it_is_no_restriction(self, text: str) -> None:
+        assert holds(text, ["a", 1], kind=KIND, x=IF_B)
+
+    def test_but_where_all_that_it_looks_at_is_there_it_does_not_hold(self) -> None:
+        words = {"values": ["a", 1.5]}
+        assert not holds("w < 3.0", ["a", "b", 1], w=words, kind=KIND, x=IF_B)
+        assert not holds("!(w < 3.0)", ["a", "b", 1], w=words, kind=KIND, x=IF_B)
 
 
 def test_names_that_are_no_identifiers_are_looked_up() -> None:
