@@ -6,6 +6,7 @@ along. Neither may hold up other sweeps, so it happens elsewhere, has a limit, a
 
 import asyncio
 import multiprocessing
+import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -94,6 +95,7 @@ class _Worker:
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
+        self._stopping = threading.Lock()  # an end from outside, while a question is under way
         self._process: BaseProcess | None = None
         self._pipe: Connection[Any, Any] | None = None
 
@@ -123,12 +125,13 @@ class _Worker:
 
     def stop(self) -> None:
         """End the process, whatever it is at."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-        if self._pipe is not None:
-            self._pipe.close()
-        self._process = self._pipe = None
+        with self._stopping:
+            if self._process is not None:
+                self._process.kill()
+                self._process.join()
+            if self._pipe is not None:
+                self._pipe.close()
+            self._process = self._pipe = None
 
     def _start(self) -> "Connection[Any, Any]":
         self.stop()
