@@ -249,7 +249,7 @@ def test_every_value_of_every_parameter_is_tried(method: SearchMethod, space: Sp
 @pytest.mark.parametrize("name", sorted(set(METHODS) - set(LEARNERS)))
 def test_a_method_that_needs_only_the_number_ignores_what_is_known(name: str) -> None:
     method, space = METHODS[name], SPACES["countable"]
-    known = (Observation(1, suggest(method, space, 1), 0.5), Observation(2, {}, None, failed=True))
+    known = (Observation(1, suggest(method, space, 1), 0.5), Observation(2, {}, None))
     pending = (Pending(3, suggest(method, space, 3)),)
 
     assert not method.learns
@@ -398,7 +398,7 @@ def test_whatever_runs_report_there_is_a_next_one(name: str, kind: str, loss: Lo
 @pytest.mark.parametrize("kind", SPACES)
 def test_what_is_ignored_teaches_nothing(name: str, kind: str) -> None:
     all_runs = drawn(SPACES[kind], 60)
-    known, failed = all_runs[:30], [replace(run, value=None, failed=True) for run in all_runs[30:]]
+    known, failed = all_runs[:30], [replace(run, value=None) for run in all_runs[30:]]
 
     def suggested(*more: Observation) -> list[Any]:
         numbers = range(61, 66)
@@ -420,7 +420,7 @@ def test_what_is_ignored_is_never_tried_again_in_a_finite_space(name: str) -> No
         assert found is not None
         broken = found["a"] == found["b"] or found["a"] == 4
         value = None if broken else float(found["a"])  # type: ignore[arg-type]
-        tried.append(Observation(number, found, value, broken, broken))
+        tried.append(Observation(number, found, value, ignored=broken))
 
     assert len({key(run.parameters) for run in tried}) == 16
     assert method.suggest(space, 1, 17, tried, ()) is None

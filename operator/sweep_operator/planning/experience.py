@@ -30,9 +30,8 @@ def experience(ledger: Ledger, impute: Impute) -> tuple[list[Observation], list[
             continue
         value = _imputed(point, impute) if found is None else found.value
         loss = None if value is None else ledger.yardstick.loss(value)
-        failed = found is None and RunPhase.FINISHED not in phases
         ignored = value is None and impute is Impute.IGNORE
-        observations.append(Observation(point.number, parameters, loss, failed, ignored))
+        observations.append(Observation(point.number, parameters, loss, ignored))
     return observations, pending
 
 

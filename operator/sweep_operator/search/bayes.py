@@ -6,7 +6,7 @@ The model is `surrogate`, made of `gp`, `warp` and `acquisition`; docs/adr/0012 
 from collections.abc import Iterator
 
 from sweep_operator.search.cube import Coordinates
-from sweep_operator.search.learner import Learner, Question
+from sweep_operator.search.learner import History, Learner
 
 
 class Bayes(Learner):
@@ -16,7 +16,7 @@ class Bayes(Learner):
         """One more than axes, as many as a plane needs; from 16 on each point more teaches less."""
         return max(3, min(axes + 1, 16))
 
-    def propose(self, question: Question) -> Iterator[Coordinates]:
+    def propose(self, history: History) -> Iterator[Coordinates]:
         from sweep_operator.search.surrogate import proposals  # noqa: PLC0415 - numpy, 16 MB
 
-        return proposals(question)
+        return proposals(history)

@@ -27,8 +27,8 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a method is asked, as coordinates."""
+class History:
+    """What a search has come to so far, as coordinates."""
 
     cube: Cube
     lessons: Sequence[Lesson]
@@ -54,7 +54,7 @@ class Learner(ABC):
         """How many runs must have told a number before the model is asked; at least 2."""
 
     @abstractmethod
-    def propose(self, question: Question) -> Iterator[Coordinates]:
+    def propose(self, history: History) -> Iterator[Coordinates]:
         """Points to try, best first."""
 
     def size(self, space: Space) -> int | None:
@@ -84,7 +84,7 @@ class Learner(ABC):
             return _new(cube, seen, iter([found]), entropy)
         lessons = _lessons(cube, taught)
         points = [cube.coordinates(run.parameters) for _, run in waiting]
-        proposed = self.propose(Question(cube, lessons, points, entropy))
+        proposed = self.propose(History(cube, lessons, points, entropy))
         return _new(cube, seen, map(cube.parameters, proposed), entropy)
 
 

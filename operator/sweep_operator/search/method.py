@@ -22,15 +22,13 @@ class Observation:
 
     `value` is the metric's, signed so that lower is better whatever the goal; None if the run
     reported none that is a number, and then it counts as the worst run that did, unless it is to be
-    `ignored`: then it has been tried, and that is all. `failed` is the program's own fault. A
-    number below 1 is that of another sweep's run: it teaches as any other does, but this sweep
-    hasn't tried it.
+    `ignored`: then it has been tried, and that is all. A number below 1 is that of another sweep's
+    run: it teaches as any other does, but this sweep hasn't tried it.
     """
 
     number: int
     parameters: Parameters
     value: float | None
-    failed: bool = False
     ignored: bool = False
 
     @property

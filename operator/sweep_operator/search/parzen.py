@@ -1,4 +1,4 @@
-"""From a learner's question to points worth trying, by Optuna.
+"""From a search's history to points worth trying, by Optuna.
 
 `tpe.py` imports it only when it is asked something: an operator without such sweeps does without.
 """
@@ -16,7 +16,7 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweep_operator.search.cube import Axis, Coordinates
-from sweep_operator.search.learner import Question
+from sweep_operator.search.learner import History
 
 MOST_LESSONS: Final = 1_000
 """The last ones: Optuna itself weighs older ones down, and each costs time."""
@@ -33,9 +33,9 @@ Scale = Sequence[float] | None
 """Coordinates by the numbers that Optuna has for them; None where it has the coordinates."""
 
 
-def proposals(question: Question) -> Iterator[Coordinates]:
+def proposals(history: History) -> Iterator[Coordinates]:
     """Points by Optuna's liking. Each is under way, as far as the next one knows."""
-    axes = question.cube.axes
+    axes = history.cube.axes
     scales = [_scale(axis) for axis in axes]
     distributions = {
         f"{number}": _distribution(axis, scale)
@@ -51,14 +51,14 @@ def proposals(question: Question) -> Iterator[Coordinates]:
         return create_trial(state=state, params=parameters, distributions=distributions, value=loss)
 
     sampler = optuna.samplers.TPESampler(
-        seed=question.entropy % 2**32, n_startup_trials=1, multivariate=True, constant_liar=True
+        seed=history.entropy % 2**32, n_startup_trials=1, multivariate=True, constant_liar=True
     )
     study = optuna.create_study(sampler=sampler)
-    for lesson in question.lessons[-MOST_LESSONS:]:
+    for lesson in history.lessons[-MOST_LESSONS:]:
         study.add_trial(trial(lesson.point, TrialState.COMPLETE, lesson.loss))
-    for point in question.pending[-MOST_LESSONS:]:
+    for point in history.pending[-MOST_LESSONS:]:
         study.add_trial(trial(point, TrialState.RUNNING, None))
-    for _ in range(_RESTRICTED_PROPOSALS if question.cube.space.restricted else _PROPOSALS):
+    for _ in range(_RESTRICTED_PROPOSALS if history.cube.space.restricted else _PROPOSALS):
         asked = study.ask(distributions).params.values()
         yield tuple(
             value if scale is None else scale[value]

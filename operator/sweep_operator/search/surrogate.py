@@ -1,4 +1,4 @@
-"""From a learner's question to points worth trying, by a Gaussian process.
+"""From a search's history to points worth trying, by a Gaussian process.
 
 It needs numpy, so `bayes.py` imports it only when it is asked something: an operator without such
 sweeps does without.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sweep_operator.search.acquisition import Axes, best_points
 from sweep_operator.search.cube import Coordinates, Cube
 from sweep_operator.search.gp import Array, GaussianProcess, Mask, fit
-from sweep_operator.search.learner import Question
+from sweep_operator.search.learner import History
 from sweep_operator.search.warp import warped
 
 MOST_LESSONS: Final = 300
@@ -26,21 +26,21 @@ MOST_FITTED: Final = 120
 MOST_PENDING: Final = 200
 
 
-def proposals(question: Question) -> Iterator[Coordinates]:
+def proposals(history: History) -> Iterator[Coordinates]:
     """Points by the improvement expected of them, best first.
 
     Runs under way are believed to end as predicted.
     """
-    lessons = question.lessons
+    lessons = history.lessons
     kept = _thinned(np.array([lesson.loss for lesson in lessons]), MOST_LESSONS)
     points = np.array([lessons[number].point for number in kept])
     losses = warped(np.array([lessons[number].loss for number in kept]))
-    axes = _axes(question.cube)
+    axes = _axes(history.cube)
     few = _thinned(losses, MOST_FITTED)
     hyper = fit(points[few], losses[few], axes.ordered)
     process = GaussianProcess.given(hyper, points, losses, axes.ordered)
-    pending = np.array(question.pending[-MOST_PENDING:]).reshape(-1, points.shape[1])
-    rng = np.random.default_rng(question.entropy)
+    pending = np.array(history.pending[-MOST_PENDING:]).reshape(-1, points.shape[1])
+    rng = np.random.default_rng(history.entropy)
     for point in best_points(process.believing(pending), axes, rng):
         yield tuple(point.tolist())
 

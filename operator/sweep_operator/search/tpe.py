@@ -7,7 +7,7 @@ way as its own running trials.
 from collections.abc import Iterator
 
 from sweep_operator.search.cube import Coordinates
-from sweep_operator.search.learner import Learner, Question
+from sweep_operator.search.learner import History, Learner
 
 
 class Tpe(Learner):
@@ -16,7 +16,7 @@ class Tpe(Learner):
     def startup(self, axes: int) -> int:  # noqa: ARG002 - Optuna's own number
         return 10
 
-    def propose(self, question: Question) -> Iterator[Coordinates]:
+    def propose(self, history: History) -> Iterator[Coordinates]:
         from sweep_operator.search.parzen import proposals  # noqa: PLC0415 - Optuna, 33 MB
 
-        return proposals(question)
+        return proposals(history)

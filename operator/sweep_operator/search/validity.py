@@ -2,8 +2,8 @@
 
 A constraint sees parameters as the program gets them, by its types: a parameter whose values are
 all whole numbers is an int, any other number a double; what isn't there is null. What can't be
-evaluated for a point doesn't hold for it, unless it looks at what isn't there (null < 3): of that it
-says nothing.
+evaluated for a point doesn't hold for it, unless it looks at what isn't there (null < 3): of
+that it says nothing.
 """
 
 from array import array

@@ -32,7 +32,7 @@ def test_lower_is_better_whatever_the_goal() -> None:
 
 def test_a_failed_run_tells_that_its_parameters_are_bad() -> None:
     failed = finished(1)._replace(phase=RunPhase.FAILED)
-    assert experience_of(ledger(failed))[0] == [Observation(1, X, None, failed=True)]
+    assert experience_of(ledger(failed))[0] == [Observation(1, X, None)]
 
 
 def test_one_without_a_finite_value_has_none() -> None:
@@ -69,7 +69,7 @@ def test_what_is_imputed_has_the_goals_sign_too(impute: str) -> None:
 @pytest.mark.parametrize("impute", ["worst", "latest", "best"])
 def test_one_that_told_nothing_on_its_way_either_is_no_better_than_the_worst(impute: str) -> None:
     found, _ = experience_of(ledger(SILENT, goal="minimize"), impute)
-    assert found == [Observation(1, X, None, failed=True)]
+    assert found == [Observation(1, X, None)]
 
 
 @pytest.mark.parametrize("impute", ["worst", "latest", "best", "ignore"])
@@ -114,14 +114,14 @@ class TestRepeats:
 
     def test_a_point_has_failed_if_all_its_runs_have(self) -> None:
         runs = [self.failed(1), self.failed(2), self.failed(3)]
-        assert self.known(*runs) == ([Observation(1, X, None, failed=True)], [])
+        assert self.known(*runs) == ([Observation(1, X, None)], [])
 
     def test_a_point_without_a_value_counts_as_the_mean_of_what_its_runs_reported_last(
         self,
     ) -> None:
         runs = [self.failed(1)._replace(latest=1.0), self.failed(2)._replace(latest=2.0)]
         point = ledger(*runs, self.failed(3), repeats=3)
-        assert experience(point, Impute.LATEST)[0] == [Observation(1, X, 1.5, failed=True)]
+        assert experience(point, Impute.LATEST)[0] == [Observation(1, X, 1.5)]
 
     @pytest.mark.parametrize("last", [[], [running(6)], [crashed(6)]])
     def test_it_is_pending_until_all_its_runs_are_made_and_have_ended(

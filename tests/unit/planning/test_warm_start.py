@@ -10,10 +10,10 @@ LOSS = Metric(name="loss")
 
 
 def test_observations_come_before_all_of_ones_own_and_keep_their_order() -> None:
-    known = [Observation(1, {"x": 1}, 0.5), Observation(7, {"x": 2}, None, failed=True)]
+    known = [Observation(1, {"x": 1}, 0.5), Observation(7, {"x": 2}, None)]
     assert foreign(known) == [
         Observation(-1, {"x": 1}, 0.5),
-        Observation(0, {"x": 2}, None, failed=True),
+        Observation(0, {"x": 2}, None),
     ]
     assert all(each.foreign for each in foreign(known))
     assert not any(each.foreign for each in known)
