@@ -109,7 +109,7 @@ class Kube:
             self._command("get", kind, *chosen, "--watch", "-o", "json"),
             stdout=subprocess.PIPE,
             text=True,
-            env=self._environment,
+            env=self.environment,
         )
         alarm = threading.Timer(within, process.kill)
         alarm.start()
@@ -127,14 +127,15 @@ class Kube:
             capture_output=True,
             text=True,
             check=False,
-            env=self._environment,
+            env=self.environment,
         )
 
     def _command(self, *arguments: str) -> list[str]:
         return [str(self._kubectl), "--namespace", self.namespace, *arguments]
 
     @property
-    def _environment(self) -> Mapping[str, str]:
+    def environment(self) -> Mapping[str, str]:
+        """For a program that is to find this cluster."""
         return {**os.environ, "KUBECONFIG": str(self._kubeconfig)}
 
 

@@ -6,8 +6,8 @@ and ends when the test says so, or after its time.
 
 from typing import Any
 
+from sweep_operator.api import paths
 from sweep_operator.api.names import API_VERSION
-from sweep_operator.effects import paths
 from sweep_operator.effects.api import JSON_PATCH, Api, ApiError, Json
 
 DELAY = "pod-complete.stage.kwok.x-k8s.io/delay"

@@ -15,7 +15,7 @@ from kubernetes.aio.client import Configuration
 from tests.integration.journal import Call, Journal
 from typing_extensions import override
 
-from sweep_operator.effects import paths
+from sweep_operator.api import paths
 from sweep_operator.effects.api import Api, ApiError, Json
 from sweep_operator.effects.cache import Cache, key_of
 from sweep_operator.effects.observe import resource_version

@@ -15,8 +15,8 @@ from tests.integration.journal import Answered, Entry, over_parallelism
 from tests.integration.live_operator import Operator
 from tests.integration.view import Picture
 
+from sweep_operator.api import paths
 from sweep_operator.api.names import LABEL_ATTEMPT
-from sweep_operator.effects import paths
 from sweep_operator.effects.reflector import Reflector
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from sweep_operator.api import paths
 from sweep_operator.api.names import LABEL_ATTEMPT, LABEL_RUN_NUMBER, LABEL_SWEEP
-from sweep_operator.effects import paths
 from sweep_operator.effects.api import Api
 from sweep_operator.effects.reflector import Reflector
 

@@ -1,15 +1,22 @@
 """`convert`: a sweep file of W&B's as a manifest, checked as far as that goes without a cluster."""
 
+import argparse
 import sys
 
-import yaml
-
-from sweep_operator.cli.files import FileError, documents, read
+from sweep_operator.cli.files import FileError, Json, documents, read
+from sweep_operator.cli.output import dumped
 from sweep_operator.cli.preview import preview
 from sweep_operator.cli.wandb import converted, is_wandb
 
 
-def convert(file: str, name: str | None, image: str | None, template: str | None) -> str:
+def run(options: argparse.Namespace) -> int:
+    """Print the manifest."""
+    made = convert(options.file, options.name, options.image, options.template)
+    print(dumped(made, "yaml"), end="")
+    return 0
+
+
+def convert(file: str, name: str | None, image: str | None, template: str | None) -> Json:
     """The manifest of the Sweep that W&B's file describes; notes on it go to standard error.
 
     Raises:
@@ -23,5 +30,4 @@ def convert(file: str, name: str | None, image: str | None, template: str | None
     preview(made.sweep, 1, None)
     for note in made.notes:
         print(f"{file}: note: {note}", file=sys.stderr)
-    text: str = yaml.safe_dump(made.sweep, sort_keys=False, width=100)
-    return text
+    return made.sweep

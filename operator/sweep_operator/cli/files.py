@@ -12,7 +12,14 @@ Json = Mapping[str, Any]
 
 
 class FileError(Exception):
-    """A file that can't be used; the message says why and what to do."""
+    """A file that can't be used; the message says why and what to do.
+
+    `file` is its name, where it isn't the one that the command is about.
+    """
+
+    def __init__(self, message: str, file: str = "") -> None:
+        super().__init__(message)
+        self.file = file
 
 
 class _Loader(yaml.SafeLoader):
@@ -28,7 +35,7 @@ def read(name: str) -> str:
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise FileError(getattr(error, "strerror", None) or str(error)) from error
+        raise FileError(getattr(error, "strerror", None) or str(error), name) from error
 
 
 def documents(text: str) -> list[Json]:

@@ -1,17 +1,18 @@
 """`preview`: the first runs of a Sweep that is nowhere yet, and what else follows from its spec."""
 
+import argparse
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from pydantic import JsonValue, ValidationError
 
 from sweep_operator.api.model import problems
 from sweep_operator.api.sweep import Sweep
 from sweep_operator.cli.files import FileError, Json, documents, read
+from sweep_operator.cli.output import dumped, table
 from sweep_operator.cli.wandb import converted, is_wandb
 from sweep_operator.planning.early_termination import rule_of
 from sweep_operator.planning.sweep import Intent, InvalidSweepError
@@ -36,6 +37,13 @@ class Preview:
     """The iterations at which early termination compares runs."""
     runs: Sequence[Mapping[str, JsonValue]]
     """Their parameters, the first run's first."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what a file's Sweeps would do."""
+    found = previews(options.file, options.count, options.seed)
+    print(rendered(found, options.output), end="")
+    return 0
 
 
 def previews(file: str, count: int, seed: int | None) -> list[Preview]:
@@ -96,15 +104,11 @@ def _runs(intent: Intent, count: int) -> Iterator[Mapping[str, JsonValue]]:
         yield parameters
 
 
-def rendered(previews: Iterable[Preview], output: str) -> str:
+def rendered(previews: Iterable[Preview], output: str | None) -> str:
     """As text: a table for people, or json or yaml for programs."""
-    if output == "table":
+    if output is None:
         return "\n".join(_table(each) for each in previews)
-    found = [_plain(each) for each in previews]
-    if output == "json":
-        return json.dumps(found, indent=2) + "\n"
-    text: str = yaml.safe_dump(found, sort_keys=False)
-    return text
+    return dumped([_plain(each) for each in previews], output)
 
 
 def _plain(preview: Preview) -> dict[str, Any]:
@@ -120,17 +124,12 @@ def _plain(preview: Preview) -> dict[str, Any]:
 def _table(preview: Preview) -> str:
     rows = [dict(_flat(run)) for run in preview.runs]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [["RUN", *names]]
-    cells += [
-        [str(number), *(row.get(name, "-") for name in names)]
+    cells = [
+        [number, *(row.get(name, "-") for name in names)]
         for number, row in enumerate(rows, start=1)
     ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
-    return "\n".join([*_notes(preview), *lines]) + "\n"
+    notes = "".join(f"{note}\n" for note in _notes(preview))
+    return notes + table(["RUN", *names], cells)
 
 
 def _notes(preview: Preview) -> Iterator[str]:

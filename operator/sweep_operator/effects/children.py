@@ -6,8 +6,8 @@ the one that was to be made; under another uid it is in the way.
 
 from typing import Any
 
+from sweep_operator.api import paths
 from sweep_operator.api.names import LABEL_SWEEP_UID, job_name, run_name
-from sweep_operator.effects import paths
 from sweep_operator.effects.api import STRATEGIC_MERGE_PATCH, Api, ApiError, Json
 from sweep_operator.effects.cache import Cache, Owner, Sink, key_of_owner
 from sweep_operator.effects.observe import sweep_uid

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sweep_operator.api import paths
 from sweep_operator.api.names import GROUP
-from sweep_operator.effects import paths
 from sweep_operator.effects.api import Api, ApiError, Json
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
+from sweep_operator.api import paths
 from sweep_operator.api.names import API_VERSION
-from sweep_operator.effects import paths
 from sweep_operator.effects.api import Api, ApiError, Json
 from sweep_operator.planning.story import Happening
 

@@ -9,8 +9,8 @@ import logging
 import time
 from dataclasses import dataclass
 
+from sweep_operator.api import paths
 from sweep_operator.api.names import LABEL_SWEEP_UID
-from sweep_operator.effects import paths
 from sweep_operator.effects.api import Api, ApiError
 from sweep_operator.effects.cache import Cache
 from sweep_operator.effects.children import Children

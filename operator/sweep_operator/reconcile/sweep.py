@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweep_operator.api import paths
 from sweep_operator.api.sweep import SweepState
-from sweep_operator.effects import paths
 from sweep_operator.effects.api import Api, ApiError
 from sweep_operator.effects.cache import Cache, key_of
 from sweep_operator.effects.children import Children

@@ -103,10 +103,10 @@ def test_a_mistake_is_told_with_the_file_and_the_field(
     file.write_text(text)
     assert main(["preview", str(file)]) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"{file}: ")
+    assert error.startswith(f"error: {file}: ")
     assert told in error
 
 
 def test_a_file_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", "nowhere.yaml"]) == 1
-    assert capsys.readouterr().err == "nowhere.yaml: No such file or directory\n"
+    assert capsys.readouterr().err == "error: nowhere.yaml: No such file or directory\n"

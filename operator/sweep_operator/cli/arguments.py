@@ -1,0 +1,164 @@
+"""What each command takes. Imports nothing that is slow: --help and completion only come here."""
+
+import argparse
+from typing import Any, Final
+
+PREVIEWED: Final = 10
+
+PHASES: Final = ("Pending", "Running", "Finished", "Failed", "Crashed", "Killed")
+"""Of runs."""
+
+SWEEP_PHASES: Final = (
+    "Running",
+    "Paused",
+    "Stopped",
+    "Cancelled",
+    "Finished",
+    "Failed",
+    "Crashed",
+)
+
+Commands = Any
+"""argparse's own type for subcommands is private."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands."""
+    found = argparse.ArgumentParser(
+        prog="kubectl sweep",
+        description="Hyperparameter sweeps on Kubernetes.",
+        epilog="W&B's flags work too: kubectl sweep --pause NAMESPACE/NAME.",
+    )
+    commands = found.add_subparsers(metavar="COMMAND", required=True)
+    _edits(commands)
+    _looks(commands)
+    _makes(commands)
+    _files(commands)
+    return found
+
+
+def _edits(commands: Commands) -> None:
+    for name, told in (
+        ("pause", "Make no new runs for now; those that run go on."),
+        ("resume", "Go on after a pause."),
+        ("stop", "Make no new runs, ever; those that run go on to their end."),
+        ("cancel", "Make no new runs, ever, and kill those that run."),
+    ):
+        command = _command(commands, name, told, "edit")
+        _sweep(command)
+        _dry_run(command)
+        if name == "cancel":
+            command.add_argument("-y", "--yes", action="store_true", help="don't ask")
+        command.set_defaults(verb=name)
+    scale = _command(commands, "scale", "Have so many runs at a time.", "edit")
+    _sweep(scale)
+    scale.add_argument("--parallelism", type=int, required=True, metavar="N")
+    _dry_run(scale)
+    scale.set_defaults(verb="scale")
+
+
+def _looks(commands: Commands) -> None:
+    sweeps = _command(commands, "list", "List sweeps.", "look")
+    _cluster(sweeps)
+    sweeps.add_argument("-A", "--all-namespaces", action="store_true")
+    sweeps.add_argument("-l", "--selector", default="", help="by labels: team=vision")
+    _output(sweeps, "wide", "name")
+    sweeps.set_defaults(verb="list")
+
+    status = _command(commands, "status", "Say how a sweep stands.", "look")
+    _sweep(status)
+    _output(status)
+    status.set_defaults(verb="status")
+
+    runs = _command(commands, "runs", "List a sweep's runs.", "look")
+    _sweep(runs)
+    runs.add_argument("--status", choices=PHASES, help="those alone")
+    runs.add_argument(
+        "--sort", default="number", metavar="KEY", help="number, value, or a parameter or metric"
+    )
+    runs.add_argument("--reverse", action="store_true", help="from the other end")
+    _output(runs, "wide", "name", "csv")
+    runs.set_defaults(verb="runs")
+
+    best = _command(commands, "best", "Show a sweep's best runs.", "look")
+    _sweep(best)
+    best.add_argument("--count", type=int, default=1, metavar="N")
+    _output(best, "env", "name")
+    best.set_defaults(verb="best")
+
+    wait = _command(commands, "wait", "Wait for a sweep's end, or for a phase.", "look")
+    _sweep(wait)
+    wait.add_argument("--for", dest="phase", choices=SWEEP_PHASES, help="default: its end")
+    wait.add_argument("--timeout", type=float, metavar="SECONDS", help="default: for ever")
+    wait.set_defaults(verb="wait")
+
+
+def _makes(commands: Commands) -> None:
+    told = "Create a sweep of a manifest, or of a sweep file of W&B's; prints its name."
+    create = _command(commands, "create", told, "make")
+    _cluster(create)
+    _file(create)
+    create.add_argument("--paused", action="store_true", help="make no runs before it is resumed")
+    _wandb(create)
+    _dry_run(create)
+    create.set_defaults(verb="create")
+
+    told = "Delete a sweep with all its runs, Jobs and pods."
+    delete = _command(commands, "delete", told, "make")
+    _sweep(delete)
+    delete.add_argument("-y", "--yes", action="store_true", help="don't ask")
+    delete.set_defaults(verb="delete")
+
+
+def _files(commands: Commands) -> None:
+    told = "Show the first runs that a file's Sweep would make, or W&B's file, without a cluster."
+    preview = _command(commands, "preview", told, "preview")
+    _file(preview)
+    preview.add_argument(
+        "-n", "--count", type=int, default=PREVIEWED, help="how many runs (default: %(default)s)"
+    )
+    preview.add_argument("--seed", type=int, help="instead of spec.seed, or of a random one")
+    _output(preview)
+
+    told = "Make a Sweep of W&B's sweep file, and print it."
+    convert = _command(commands, "convert", told, "convert")
+    _file(convert)
+    _wandb(convert)
+
+
+def _command(commands: Commands, name: str, told: str, module: str) -> argparse.ArgumentParser:
+    found: argparse.ArgumentParser = commands.add_parser(name, help=told, description=told)
+    found.set_defaults(module=f"sweep_operator.cli.{module}")
+    return found
+
+
+def _cluster(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-n", "--namespace", help="default: the context's")
+    command.add_argument("--context", help="of the kubeconfig; default: the current one")
+    command.add_argument("--kubeconfig", metavar="FILE")
+
+
+def _sweep(command: argparse.ArgumentParser) -> None:
+    command.add_argument("sweep", metavar="[NAMESPACE/]NAME")
+    _cluster(command)
+
+
+def _file(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", metavar="FILE", help="in YAML or JSON; - for the input")
+
+
+def _wandb(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--name", help="of the Sweep (default: from W&B's file)")
+    template = command.add_mutually_exclusive_group()
+    template.add_argument("--image", help="for W&B's file: what runs the program, W&B offline")
+    template.add_argument("--template", metavar="JOB", help="for W&B's file: a Job's manifest")
+
+
+def _dry_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--dry-run", choices=("server",), help="only have the API server look at it"
+    )
+
+
+def _output(command: argparse.ArgumentParser, *more: str) -> None:
+    command.add_argument("-o", "--output", choices=("json", "yaml", *more))

@@ -1,0 +1,207 @@
+"""`list`, `status`, `runs`, `best` and `wait`: how sweeps stand, and what their runs came to."""
+
+import argparse
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from sweep_operator.cli.output import age, dumped, listed, table
+from sweep_operator.cli.target import connection, sweep
+from sweep_operator.client import ClientError, Run, Sweep
+from sweep_operator.client.sweep import flat, row
+
+TROUBLES: Final = ("Stalled", "PodsNotStarting", "SystematicFailures")
+"""Conditions that are told when they are True."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look, and print what is there."""
+    print(_VERBS[options.verb](options), end="")
+    return 0
+
+
+def sweeps(options: argparse.Namespace) -> str:
+    """Print the sweeps of a namespace, or of all."""
+    found = Sweep.all(
+        options.namespace,
+        connection(options),
+        everywhere=options.all_namespaces,
+        selector=options.selector,
+    )
+    match options.output:
+        case "json" | "yaml":
+            return dumped(listed([each.object for each in found]), options.output)
+        case "name":
+            return "".join(f"sweep.sweep-operator.io/{each.name}\n" for each in found)
+    columns: dict[str, Callable[[Sweep], object]] = {
+        **({"NAMESPACE": lambda each: each.namespace} if options.all_namespaces else {}),
+        "NAME": lambda each: each.name,
+        "STATUS": lambda each: each.phase,
+        "RUNNING": lambda each: each.counts.get("running", 0),
+        "FINISHED": lambda each: each.counts.get("finished", 0),
+        "FAILED": lambda each: each.counts.get("failed", 0),
+        "BEST": lambda each: (each.status.get("best") or {}).get("value"),
+        "AGE": lambda each: age(each.object["metadata"]["creationTimestamp"]),
+    }
+    if options.output == "wide":
+        columns |= {
+            "METHOD": lambda each: each.spec["method"],
+            "METRIC": lambda each: (each.spec.get("metric") or {}).get("name"),
+            "CAP": lambda each: each.spec.get("runCap"),
+            "PARALLELISM": lambda each: each.spec.get("parallelism", 1),
+        }
+    return table(list(columns), [[of(each) for of in columns.values()] for each in found])
+
+
+def status(options: argparse.Namespace) -> str:
+    """Print how one sweep stands."""
+    found = sweep(options)
+    if options.output:
+        return dumped(found.object, options.output)
+    counts = ", ".join(f"{count} {phase}" for phase, count in found.counts.items() if count)
+    lines = [
+        ("sweep", f"{found.namespace}/{found.name}"),
+        ("status", f"{found.phase or 'not seen by an operator yet'}. {found.said('Complete')}"),
+        ("runs", counts or "none yet"),
+    ]
+    if best := found.status.get("best"):
+        lines.append(("best", f"{best['value']:.6g}, run {best['number']}: {_pairs(best)}"))
+    started, ended = found.status.get("startTime"), found.status.get("completionTime")
+    if started:
+        lines.append(("time", f"{age(started, ended)}{'' if ended else ' so far'}"))
+    lines += [(kind, found.said(kind)) for kind in TROUBLES if found.holds(kind)]
+    return "".join(f"{name:<20}{text}\n" for name, text in lines)
+
+
+def runs(options: argparse.Namespace) -> str:
+    """Print a sweep's runs."""
+    found = [each for each in sweep(options).runs() if options.status in (None, each.phase)]
+    found = _sorted(found, options.sort, reverse=options.reverse)
+    match options.output:
+        case "json" | "yaml":
+            return dumped(listed([each.object for each in found]), options.output)
+        case "name":
+            return "".join(f"sweeprun.sweep-operator.io/{each.name}\n" for each in found)
+        case "csv":
+            return _csv([row(each) for each in found])
+    given = [dict(flat(each.parameters)) for each in found]
+    names = list(dict.fromkeys(name for each in given for name in each))
+    head = ["NUMBER", "STATUS", "VALUE", "REASON", "ATTEMPTS", "TIME", *names]
+    rows = [
+        [
+            each.number,
+            each.phase,
+            each.value,
+            each.status.get("reason"),
+            each.status.get("attemptsMade", 0),
+            age(each.status.get("startTime"), each.status.get("completionTime")),
+            *(_short(parameters.get(name), options.output) for name in names),
+        ]
+        for each, parameters in zip(found, given, strict=True)
+    ]
+    if options.output == "wide":
+        head.append("MESSAGE")
+        rows = [
+            [*cells, each.status.get("message")] for cells, each in zip(rows, found, strict=True)
+        ]
+    return table(head, rows)
+
+
+def best(options: argparse.Namespace) -> str:
+    """Print the best runs, or what a pod needs to run with the parameters of the best."""
+    found = sweep(options)
+    goal = (found.spec.get("metric") or {}).get("goal", "minimize")
+    finished = [
+        each for each in found.runs() if each.phase == "Finished" and each.value is not None
+    ]
+    ranked = _sorted(finished, "value", reverse=goal == "maximize")[: options.count]
+    if not ranked:
+        raise ClientError(f"{found.name} has no finished run with a value of its metric")
+    match options.output:
+        case "env":
+            return dumped({"env": environment(ranked[0])}, "yaml")
+        case "json" | "yaml":
+            return dumped([_result(each) for each in ranked], options.output)
+        case "name":
+            return "".join(f"sweeprun.sweep-operator.io/{each.name}\n" for each in ranked)
+    names = list(dict.fromkeys(name for each in ranked for name, _ in flat(each.parameters)))
+    rows = [
+        [each.number, each.value, *map(dict(flat(each.parameters)).get, names)] for each in ranked
+    ]
+    return table(["NUMBER", "VALUE", *names], rows)
+
+
+def environment(run: Run) -> list[dict[str, str]]:
+    """What a container's `env` needs for its program to find a run's parameters."""
+    text = json.dumps(run.parameters, ensure_ascii=False)
+    # $(NAME) in a value is the kubelet's.
+    return [{"name": "SWEEP_PARAMETERS", "value": text.replace("$(", "$$(")}]
+
+
+def wait(options: argparse.Namespace) -> str:
+    """Wait, and print the phase."""
+    timeout = math.inf if options.timeout is None else options.timeout
+    return f"{sweep(options).wait(options.phase, timeout).phase}\n"
+
+
+_VERBS: Final[Mapping[str, Callable[[argparse.Namespace], str]]] = {
+    "list": sweeps,
+    "status": status,
+    "runs": runs,
+    "best": best,
+    "wait": wait,
+}
+
+
+def _sorted(found: Sequence[Run], by: str, *, reverse: bool) -> list[Run]:
+    """Runs by a column; those that have nothing there come last, from either end."""
+
+    def value(each: Run) -> Any:
+        known = {
+            "number": each.number,
+            "value": each.value,
+            **each.metrics,
+            **dict(flat(each.parameters)),
+        }
+        return known.get(by)
+
+    there = [each for each in found if value(each) is not None]
+    if not there and found and by != "value":
+        raise ClientError(f"--sort {by}: no run has it; it takes number, value, a parameter's name")
+    numbers = all(isinstance(value(each), int | float) for each in there)
+    there.sort(key=value if numbers else lambda each: str(value(each)), reverse=reverse)
+    return [*there, *(each for each in found if value(each) is None)]
+
+
+def _result(run: Run) -> dict[str, Any]:
+    return {"number": run.number, "value": run.value, "parameters": run.parameters}
+
+
+def _pairs(best: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={_short(value, None)}" for name, value in flat(best["parameters"]))
+
+
+def _short(value: Any, output: str | None) -> Any:
+    """A value of at most 24 characters, unless all of it is asked for."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    if value is None or isinstance(value, float) or len(text) <= 24 or output == "wide":
+        return value
+    return text[:21] + "..."
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """With a column for all that any row has, in the order in which they come up."""
+    names = list(dict.fromkeys(name for each in rows for name in each))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _plain(value) for name, value in each.items()} for each in rows)
+    return text.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """Lists and objects as JSON, as everywhere else."""
+    return json.dumps(value) if isinstance(value, bool | list | dict) else value

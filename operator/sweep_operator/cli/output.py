@@ -1,0 +1,58 @@
+"""How things are printed: tables for people, JSON and YAML for programs."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Columns as kubectl prints them; what is None is left empty."""
+    cells = [list(head), *([_cell(each) for each in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "".join(
+        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        + "\n"
+        for row in cells
+    )
+
+
+def dumped(found: object, output: str) -> str:
+    """As json or yaml."""
+    if output == "json":
+        return json.dumps(found, indent=2) + "\n"
+    text: str = yaml.safe_dump(found, sort_keys=False, width=100)
+    return text
+
+
+def listed(objects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Objects as one, as kubectl has several."""
+    return {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+
+
+def age(since: str | None, until: str | None = None) -> str | None:
+    """How long ago a time is, or how long before another, as kubectl says it: 5m, 3h, 12d."""
+    if since is None:
+        return None
+    end = datetime.fromisoformat(until) if until else datetime.now(UTC)
+    seconds = int((end - datetime.fromisoformat(since)).total_seconds())
+    for size, unit in _UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case float():
+            return f"{value:.6g}"
+        case _:
+            return json.dumps(value)

@@ -1,0 +1,212 @@
+"""Requests to the API server, by kubectl's own configuration, and what its answers mean."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import urllib3
+
+from sweep_operator.api.names import GROUP, VERSION
+from sweep_operator.client.errors import ClientError, NotFoundError, RefusedError
+
+Json = Mapping[str, Any]
+
+MERGE_PATCH: Final = "application/merge-patch+json"
+PAGE: Final = 500
+"""Objects for each request of a list, as kubectl asks."""
+
+CONNECT_TIMEOUT: Final = 5.0
+ANSWER_TIMEOUT: Final = 60.0
+"""Seconds."""
+
+_NAMESPACE_OF_POD: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+class Connection:
+    """A cluster, as one user sees it.
+
+    Args:
+        kubeconfig: a file; None for $KUBECONFIG or ~/.kube/config, or, in a pod without either,
+            for its service account.
+        context: one of the file's; None for the current one.
+    """
+
+    def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
+        self._kubeconfig = kubeconfig
+        self._context = context
+
+    @cached_property
+    def namespace(self) -> str:
+        """The context's, or the pod's own; `default` where neither says one."""
+        if self._in_cluster:
+            return _NAMESPACE_OF_POD.read_text().strip()
+        from kubernetes.config import list_kube_config_contexts  # noqa: PLC0415 - takes 0.3 s
+
+        self._client  # noqa: B018 - says what is wrong with the configuration, if anything is
+        contexts, current = list_kube_config_contexts(self._kubeconfig)
+        chosen = next((each for each in contexts if each["name"] == self._context), current)
+        found: str = chosen["context"].get("namespace") or "default"
+        return found
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """Read one object."""
+        return self._sent("GET", path, None, query)
+
+    def list(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
+        """Read a collection, a page at a time."""
+        query = {**query, "limit": str(PAGE)}
+        while True:
+            page = self._sent("GET", path, None, query)
+            yield from page["items"]
+            more = page["metadata"].get("continue")
+            if not more:
+                return
+            query["continue"] = more
+
+    def create(self, path: str, body: Json, **query: str) -> dict[str, Any]:
+        """Create an object in the collection at `path`."""
+        return self._sent("POST", path, body, query)
+
+    def patch(self, path: str, body: Json, **query: str) -> dict[str, Any]:
+        """Merge fields into an object."""
+        return self._sent("PATCH", path, body, query, MERGE_PATCH)
+
+    def delete(self, path: str, **query: str) -> dict[str, Any]:
+        """Delete an object."""
+        return self._sent("DELETE", path, None, query)
+
+    def watch(self, path: str, timeout: float, **query: str) -> Iterator[dict[str, Any]]:
+        """Objects of a collection as they change, for so many seconds; a deleted one too."""
+        whole = str(max(int(timeout + 0.999), 1))
+        query = {**query, "watch": "true", "timeoutSeconds": whole}
+        answer = self._answered("GET", path, None, query, read=timeout + CONNECT_TIMEOUT)
+        try:
+            for line in _lines(answer.stream()):
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise ClientError(f"the watch has ended: {event['object'].get('message')}")
+                if event["type"] != "BOOKMARK":
+                    yield event["object"]
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(error) from error
+        finally:
+            answer.close()
+
+    @cached_property
+    def _in_cluster(self) -> bool:
+        """Whether there is no kubeconfig, but a service account."""
+        told = self._kubeconfig or self._context or os.environ.get("KUBECONFIG")
+        return not told and not _default().exists() and _NAMESPACE_OF_POD.exists()
+
+    @cached_property
+    def _client(self) -> Any:
+        # Half of what a command takes: so only once it is clear that one is needed.
+        from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415
+        from kubernetes.config import (  # noqa: PLC0415
+            ConfigException,
+            load_incluster_config,
+            load_kube_config,
+        )
+
+        found = Configuration()
+        try:
+            if self._in_cluster:
+                load_incluster_config(found)
+            else:
+                load_kube_config(self._kubeconfig, self._context, found)
+        except (ConfigException, OSError) as error:
+            raise ClientError(
+                f"no cluster to talk to: {error}. Name a kubeconfig by --kubeconfig or KUBECONFIG"
+            ) from error
+        return ApiClient(found)
+
+    def _sent(
+        self, method: str, path: str, body: Json | None, query: Json, kind: str = "application/json"
+    ) -> dict[str, Any]:
+        answer = self._answered(method, path, body, query, kind)
+        try:
+            found: dict[str, Any] = json.loads(answer.read())
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(error) from error
+        finally:
+            answer.release_conn()
+        return found
+
+    def _answered(
+        self,
+        method: str,
+        path: str,
+        body: Json | None,
+        query: Json,
+        kind: str = "application/json",
+        read: float = ANSWER_TIMEOUT,
+    ) -> urllib3.BaseHTTPResponse:
+        client = self._client
+        headers = {"Accept": "application/json", "User-Agent": "kubectl-sweep"}
+        if body is not None:
+            headers["Content-Type"] = kind
+        client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        try:
+            answer: urllib3.BaseHTTPResponse = client.rest_client.pool_manager.request(
+                method,
+                f"{client.configuration.host}{path}?{urlencode(query)}",
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=read),
+                retries=False,
+                preload_content=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(error) from error
+        if answer.status >= 400:
+            raise _problem(answer.status, answer.read(), path)
+        return answer
+
+    def _unreachable(self, error: Exception) -> ClientError:
+        host = self._client.configuration.host
+        return ClientError(f"the cluster at {host} doesn't answer: {error}")
+
+
+def _default() -> Path:
+    return Path.home() / ".kube" / "config"
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Whole lines of what comes in pieces."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from filter(None, whole)
+
+
+def _problem(status: int, body: bytes, path: str) -> ClientError:
+    """What an answer means that is none."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = {}
+    message = found.get("message") or body.decode(errors="replace").strip()
+    match status:
+        case 404 if "details" not in found and f"/apis/{GROUP}/" in path:
+            return ClientError(
+                f"this cluster knows no Sweeps ({GROUP}/{VERSION}): install sweep-operator first"
+            )
+        case 404:
+            return NotFoundError(message)
+        case 401:
+            return ClientError(f"the cluster doesn't know who you are: log in again ({message})")
+        case 403 if found.get("reason") == "Forbidden" and not _causes(found):
+            return ClientError(f"you may not do that here: {message}")
+        case 409 | 422 | 400 | 403:
+            return RefusedError("; ".join(_causes(found)) or message)
+    return ClientError(f"the API server answers {status}: {message}")
+
+
+def _causes(found: Json) -> Sequence[str]:
+    """Each thing that is wrong with what was written, with its field."""
+    causes = (found.get("details") or {}).get("causes") or ()
+    return [f"{each.get('field', '')}: {each.get('message', '')}".strip(": ") for each in causes]

@@ -1,0 +1,198 @@
+"""What the API server's answers mean to a person, in one sentence each."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+import yaml
+
+from sweep_operator.cli.main import main
+
+SWEEPS: Final = "/apis/sweep-operator.io/v1alpha1/namespaces/ml/sweeps"
+
+
+def status(code: int, reason: str, message: str, **details: Any) -> tuple[int, Any]:
+    body = {"kind": "Status", "reason": reason, "message": message, "code": code}
+    return code, body | ({"details": details} if details else {})
+
+
+def sweep(name: str, **spec: Any) -> dict[str, Any]:
+    metadata = {
+        "name": name,
+        "namespace": "ml",
+        "uid": f"u-{name}",
+        "generation": 1,
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+    }
+    return {
+        "metadata": metadata,
+        "spec": {"method": "random", **spec},
+        "status": {"phase": "Running", "observedGeneration": 1, "runs": {"running": 2}},
+    }
+
+
+class Server(ThreadingHTTPServer):
+    """An API server that says what it was told to say."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
+        self.asked: list[tuple[str, str, Any]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def answer(self) -> None:
+        url = urlparse(self.path)
+        size = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(size)) if size else None
+        self.server.asked.append((self.command, url.path, body))
+        page = parse_qs(url.query).get("continue", [""])[0]
+        code, found = self.server.answers.get(
+            (self.command, url.path + page), (404, "404 page not found\n")
+        )
+        text = found if isinstance(found, str) else json.dumps(found)
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    do_GET = do_PATCH = do_POST = do_DELETE = answer  # noqa: N815 - the base class's names
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    with Server() as found:
+        Thread(target=found.serve_forever, daemon=True).start()
+        named(tmp_path / "config", found.url)
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        monkeypatch.setattr(
+            "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "config")
+        )
+        yield found
+        found.shutdown()
+
+
+def named(file: Path, url: str) -> None:
+    """A kubeconfig whose current context looks at the namespace ml."""
+    context = {"cluster": "c", "user": "u", "namespace": "ml"}
+    file.write_text(
+        yaml.safe_dump(
+            {
+                "clusters": [{"name": "c", "cluster": {"server": url}}],
+                "users": [{"name": "u", "user": {"token": "t"}}],
+                "contexts": [{"name": "here", "context": context}],
+                "current-context": "here",
+            }
+        )
+    )
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one sentence of a command that fails."""
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_a_name_that_is_not_there_is_told_with_the_one_that_is_meant(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["GET", f"{SWEEPS}/digit"] = status(404, "NotFound", "not found", name="digit")
+    server.answers["GET", SWEEPS] = 200, {"items": [sweep("digits")], "metadata": {}}
+    said = told(capsys, "pause", "digit")
+    assert "no sweep digit in namespace ml: do you mean digits?" in said
+
+
+def test_a_cluster_without_the_resource_is_told(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "install sweep-operator first" in told(capsys, "list")
+
+
+def test_a_lack_of_rights_is_told(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    message = 'sweeps.sweep-operator.io is forbidden: User "eve" cannot list resource'
+    server.answers["GET", SWEEPS] = status(403, "Forbidden", message)
+    assert f"you may not do that here: {message}" in told(capsys, "list")
+
+
+def test_an_unknown_user_is_told(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    server.answers["GET", SWEEPS] = status(401, "Unauthorized", "Unauthorized")
+    assert "log in again" in told(capsys, "list")
+
+
+def test_a_server_that_is_not_there_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named(tmp_path / "config", "http://127.0.0.1:9")
+    said = told(capsys, "list", "--kubeconfig", str(tmp_path / "config"))
+    assert "http://127.0.0.1:9 doesn't answer" in said
+
+
+def test_a_context_that_is_not_there_is_told(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "nowhere" in told(capsys, "list", "--context", "nowhere")
+
+
+def test_a_refused_edit_says_what_state_the_sweep_is_in_and_what_can_be_done(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped = sweep("s") | {"status": {"phase": "Stopped", "observedGeneration": 1}}
+    server.answers["GET", f"{SWEEPS}/s"] = 200, stopped
+    cause = {"field": "spec.state", "message": "Forbidden: a stopped sweep doesn't go on"}
+    server.answers["PATCH", f"{SWEEPS}/s"] = status(422, "Invalid", "is invalid", causes=[cause])
+    assert told(capsys, "resume", "s") == ("error: s is Stopped: a stopped sweep doesn't go on\n")
+    assert server.asked[-1] == ("PATCH", f"{SWEEPS}/s", {"spec": {"state": "Running"}})
+
+
+def test_an_edit_that_is_acted_upon_is_told_with_what_is_true_now(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paused = sweep("s")
+    paused["status"] |= {"phase": "Paused", "runs": {"running": 3, "pending": 1}}
+    for method in ("GET", "PATCH"):
+        server.answers[method, f"{SWEEPS}/s"] = 200, paused
+    assert main(["pause", "ml/s"]) == 0
+    assert capsys.readouterr().out == "s is paused; 3 runs still running, 1 held\n"
+
+
+def test_a_state_that_git_owns_is_warned_of(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owned = sweep("s")
+    fields = {"f:spec": {"f:state": {}}}
+    owned["metadata"]["managedFields"] = [{"manager": "argocd-controller", "fieldsV1": fields}]
+    for method in ("GET", "PATCH"):
+        server.answers[method, f"{SWEEPS}/s"] = 200, owned
+    assert main(["pause", "s"]) == 0
+    assert "argocd-controller owns spec.state" in capsys.readouterr().err
+
+
+def test_a_long_list_is_read_page_by_page(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["GET", SWEEPS] = 200, {"items": [sweep("a")], "metadata": {"continue": "2"}}
+    server.answers["GET", f"{SWEEPS}2"] = 200, {"items": [sweep("b")], "metadata": {}}
+    assert main(["list", "-o", "name"]) == 0
+    assert capsys.readouterr().out.split() == [
+        "sweep.sweep-operator.io/a",
+        "sweep.sweep-operator.io/b",
+    ]
