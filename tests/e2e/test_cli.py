@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.e2e.kube import Kube
-from tests.e2e.sweeps import complete, finished, runs, sweep
+from tests.e2e.sweeps import complete, runs, sweep
 from tests.e2e.test_states import CHOICES, FOR_EVER, phases, running
 
 pytestmark = pytest.mark.e2e
@@ -91,7 +91,7 @@ def test_cancel_kills_existing_runs_and_wandbs_spelling_works(kube: Kube, cli: C
 
 
 def test_a_sweep_is_made_looked_at_scaled_and_deleted(kube: Kube, cli: Cli, tmp_path: Path) -> None:
-    script = 'echo "{\\"loss\\": ${param:x}}" > /dev/termination-log'
+    script = 'echo "x is ${param:x}"; echo "{\\"loss\\": ${param:x}}" > /dev/termination-log'
     file = tmp_path / "sweep.json"
     file.write_text(
         json.dumps(sweep("s", {"x": {"values": [3, 1, 2]}}, script, metric={"name": "loss"}))
@@ -101,7 +101,7 @@ def test_a_sweep_is_made_looked_at_scaled_and_deleted(kube: Kube, cli: Cli, tmp_
     assert "already exists" in cli.refused("create", str(file))
     assert cli("scale", "s", "--parallelism", "3").startswith("s is paused")
     cli("resume", "s")
-    kube.until("sweep", "s", finished)
+    assert "Finished; 3 ended" in cli("watch", "s").splitlines()[-1]
 
     records = {run["spec"]["number"]: run for run in kube.all("sweeprun")}
     listed = json.loads(cli("runs", "s", "--sort", "x", "-o", "json"))["items"]
@@ -114,6 +114,11 @@ def test_a_sweep_is_made_looked_at_scaled_and_deleted(kube: Kube, cli: Cli, tmp_
     ]
     (variable,) = yaml.safe_load(cli("best", "s", "-o", "env"))["env"]
     assert json.loads(variable["value"]) == {"x": 1}
+    assert cli("logs", "s", "1") == "x is 3\n"
+    assert cli("logs", "s", "--best", "--follow") == "x is 1\n"
+    assert "has no run 9" in cli.refused("logs", "s", "9")
+    kube.run("delete", "pod", "--all", "--wait")
+    assert "is gone with its pod" in cli.refused("logs", "s", "1")
     assert "3 finished" in cli("status", "s")
     assert cli("list", "-o", "name") == "sweep.sweep-operator.io/s\n"
     assert "do you mean s?" in cli.refused("status", "ss")

@@ -86,6 +86,19 @@ def _looks(commands: Commands) -> None:
     _output(best, "env", "name")
     best.set_defaults(verb="best")
 
+    watch = _command(commands, "watch", "Show how far a sweep has come, as it goes on.", "watch")
+    _sweep(watch)
+
+    logs = _command(commands, "logs", "Print what the program of a run has printed.", "logs")
+    _sweep(logs)
+    logs.add_argument("run", nargs="?", type=int, metavar="RUN", help="its number")
+    which = logs.add_mutually_exclusive_group()
+    which.add_argument("--best", action="store_true", help="of the best run")
+    which.add_argument("--failed", action="store_true", help="of all that have failed")
+    logs.add_argument("--attempt", type=int, metavar="N", help="default: the last one")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on as it is printed")
+    logs.add_argument("--tail", type=int, metavar="LINES", help="only the last ones")
+
     wait = _command(commands, "wait", "Wait for a sweep's end, or for a phase.", "look")
     _sweep(wait)
     wait.add_argument("--for", dest="phase", choices=SWEEP_PHASES, help="default: its end")

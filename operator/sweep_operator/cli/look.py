@@ -68,7 +68,7 @@ def status(options: argparse.Namespace) -> str:
         ("runs", counts or "none yet"),
     ]
     if best := found.status.get("best"):
-        lines.append(("best", f"{best['value']:.6g}, run {best['number']}: {_pairs(best)}"))
+        lines.append(("best", f"{best['value']:.6g}, run {best['number']}: {pairs(best)}"))
     started, ended = found.status.get("startTime"), found.status.get("completionTime")
     if started:
         lines.append(("time", f"{age(started, ended)}{'' if ended else ' so far'}"))
@@ -110,28 +110,31 @@ def runs(options: argparse.Namespace) -> str:
     return table(head, rows)
 
 
-def best(options: argparse.Namespace) -> str:
+def best_runs(options: argparse.Namespace) -> str:
     """Print the best runs, or what a pod needs to run with the parameters of the best."""
     found = sweep(options)
-    goal = (found.spec.get("metric") or {}).get("goal", "minimize")
-    finished = [
-        each for each in found.runs() if each.phase == "Finished" and each.value is not None
-    ]
-    ranked = _sorted(finished, "value", reverse=goal == "maximize")[: options.count]
-    if not ranked:
-        raise ClientError(f"{found.name} has no finished run with a value of its metric")
+    best = ranked(found, found.runs())[: options.count]
     match options.output:
         case "env":
-            return dumped({"env": environment(ranked[0])}, "yaml")
+            return dumped({"env": environment(best[0])}, "yaml")
         case "json" | "yaml":
-            return dumped([_result(each) for each in ranked], options.output)
+            return dumped([_result(each) for each in best], options.output)
         case "name":
-            return "".join(f"sweeprun.sweep-operator.io/{each.name}\n" for each in ranked)
-    names = list(dict.fromkeys(name for each in ranked for name, _ in flat(each.parameters)))
+            return "".join(f"sweeprun.sweep-operator.io/{each.name}\n" for each in best)
+    names = list(dict.fromkeys(name for each in best for name, _ in flat(each.parameters)))
     rows = [
-        [each.number, each.value, *map(dict(flat(each.parameters)).get, names)] for each in ranked
+        [each.number, each.value, *map(dict(flat(each.parameters)).get, names)] for each in best
     ]
     return table(["NUMBER", "VALUE", *names], rows)
+
+
+def ranked(found: Sweep, runs: Sequence[Run]) -> list[Run]:
+    """The finished runs that have a value, the best first. ClientError where there is none."""
+    goal = (found.spec.get("metric") or {}).get("goal", "minimize")
+    finished = [each for each in runs if each.phase == "Finished" and each.value is not None]
+    if not finished:
+        raise ClientError(f"{found.name} has no finished run with a value of its metric")
+    return _sorted(finished, "value", reverse=goal == "maximize")
 
 
 def environment(run: Run) -> list[dict[str, str]]:
@@ -151,7 +154,7 @@ _VERBS: Final[Mapping[str, Callable[[argparse.Namespace], str]]] = {
     "list": sweeps,
     "status": status,
     "runs": runs,
-    "best": best,
+    "best": best_runs,
     "wait": wait,
 }
 
@@ -180,7 +183,8 @@ def _result(run: Run) -> dict[str, Any]:
     return {"number": run.number, "value": run.value, "parameters": run.parameters}
 
 
-def _pairs(best: Mapping[str, Any]) -> str:
+def pairs(best: Mapping[str, Any]) -> str:
+    """A run's parameters in a line: lr=0.1 kind=a."""
     return " ".join(f"{name}={_short(value, None)}" for name, value in flat(best["parameters"]))
 
 

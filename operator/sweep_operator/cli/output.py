@@ -39,11 +39,15 @@ def age(since: str | None, until: str | None = None) -> str | None:
     if since is None:
         return None
     end = datetime.fromisoformat(until) if until else datetime.now(UTC)
-    seconds = int((end - datetime.fromisoformat(since)).total_seconds())
+    return lasting((end - datetime.fromisoformat(since)).total_seconds())
+
+
+def lasting(seconds: float) -> str:
+    """So many seconds as kubectl says it: 90s, 5m, 3h, 12d."""
     for size, unit in _UNITS:
         if seconds >= 2 * size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
+            return f"{int(seconds) // size}{unit}"
+    return f"{int(seconds)}s"
 
 
 def _cell(value: object) -> str:

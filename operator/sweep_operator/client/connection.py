@@ -96,6 +96,17 @@ class Connection:
         finally:
             answer.close()
 
+    def lines(self, path: str, **query: str) -> Iterator[str]:
+        """Text, line by line as it comes: a log, which may go on for as long as its program."""
+        answer = self._answered("GET", path, None, query, read=None)
+        try:
+            for line in _lines(answer.stream()):
+                yield line.decode(errors="replace")
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(error) from error
+        finally:
+            answer.close()
+
     @cached_property
     def _in_cluster(self) -> bool:
         """Whether there is no kubeconfig, but a service account."""
@@ -143,7 +154,7 @@ class Connection:
         body: Json | None,
         query: Json,
         kind: str = "application/json",
-        read: float = ANSWER_TIMEOUT,
+        read: float | None = ANSWER_TIMEOUT,
     ) -> urllib3.BaseHTTPResponse:
         client = self._client
         headers = {"Accept": "application/json", "User-Agent": "kubectl-sweep"}
@@ -176,11 +187,13 @@ def _default() -> Path:
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Whole lines of what comes in pieces."""
+    """Lines of what comes in pieces."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
-        yield from filter(None, whole)
+        yield from whole
+    if rest:
+        yield rest
 
 
 def _problem(status: int, body: bytes, path: str) -> ClientError:
