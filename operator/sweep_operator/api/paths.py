@@ -1,6 +1,10 @@
-"""Paths of the API server that the operator uses. A namespace of None means all of them."""
+"""Paths of the API server. A namespace of None means all of them."""
+
+from typing import Final
 
 from sweep_operator.api.names import API_VERSION
+
+NAMESPACES: Final = "/api/v1/namespaces"
 
 
 def sweeps(namespace: str | None, name: str = "") -> str:

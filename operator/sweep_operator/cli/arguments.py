@@ -1,6 +1,7 @@
 """What each command takes. Imports nothing that is slow: --help and completion only come here."""
 
 import argparse
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 PREVIEWED: Final = 10
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     _looks(commands)
     _makes(commands)
     _files(commands)
+    _shells(commands)
     return found
 
 
@@ -139,6 +141,12 @@ def _files(commands: Commands) -> None:
     _wandb(convert)
 
 
+def _shells(commands: Commands) -> None:
+    told = "Print what a shell needs to complete `sweep`: source <(sweep completion bash)."
+    command = _command(commands, "completion", told, "complete")
+    command.add_argument("shell", choices=("bash", "zsh", "fish"))
+
+
 def _command(commands: Commands, name: str, told: str, module: str) -> argparse.ArgumentParser:
     found: argparse.ArgumentParser = commands.add_parser(name, help=told, description=told)
     found.set_defaults(module=f"sweep_operator.cli.{module}")
@@ -146,13 +154,15 @@ def _command(commands: Commands, name: str, told: str, module: str) -> argparse.
 
 
 def _cluster(command: argparse.ArgumentParser) -> None:
-    command.add_argument("-n", "--namespace", help="default: the context's")
+    namespace = command.add_argument("-n", "--namespace", help="default: the context's")
+    _completed(namespace, _namespaces)
     command.add_argument("--context", help="of the kubeconfig; default: the current one")
     command.add_argument("--kubeconfig", metavar="FILE")
 
 
 def _sweep(command: argparse.ArgumentParser) -> None:
-    command.add_argument("sweep", metavar="[NAMESPACE/]NAME")
+    name = command.add_argument("sweep", metavar="[NAMESPACE/]NAME")
+    _completed(name, _sweeps)
     _cluster(command)
 
 
@@ -175,3 +185,20 @@ def _dry_run(command: argparse.ArgumentParser) -> None:
 
 def _output(command: argparse.ArgumentParser, *more: str) -> None:
     command.add_argument("-o", "--output", choices=("json", "yaml", *more))
+
+
+def _completed(argument: argparse.Action, completer: Callable[..., Iterable[str]]) -> None:
+    """Have argcomplete ask a function what an argument may be."""
+    vars(argument)["completer"] = completer
+
+
+def _sweeps(prefix: str, parsed_args: argparse.Namespace, **_: object) -> Iterable[str]:
+    from sweep_operator.cli.complete import sweeps  # noqa: PLC0415 (see above)
+
+    return sweeps(prefix, parsed_args)
+
+
+def _namespaces(parsed_args: argparse.Namespace, **_: object) -> Iterable[str]:
+    from sweep_operator.cli.complete import namespaces  # noqa: PLC0415
+
+    return namespaces(parsed_args)

@@ -17,6 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, or 1 where it didn't work, 2 for a wrong call, 130 when interrupted.
     """
+    if "_ARGCOMPLETE" in os.environ:
+        import_module("sweep_operator.cli.complete").answer()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in WANDB_FLAGS:
         given[0] = given[0].removeprefix("--")
