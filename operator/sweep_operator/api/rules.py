@@ -245,7 +245,7 @@ _NOT_IN_GRID: Final = (
 
 _MUTABLE_HINT: Final = (
     "Create a Sweep of another name; state, parallelism, runCap, metric.target, "
-    "failurePolicy, preemption, pendingTimeout and finishedJobTTL may change"
+    "failurePolicy, rerunFailed, preemption, pendingTimeout and finishedJobTTL may change"
 )
 
 
@@ -325,6 +325,23 @@ SPEC: Final = (
         field="warmStart",
     ),
     Rule("!has(self.logPattern) || has(self.metric)", METRIC_NEEDED, field="logPattern"),
+    Rule(
+        "self.rerunFailed <= oldSelf.rerunFailed || !(self.state in ['Stopped', 'Cancelled'])",
+        "rerunFailed can't be raised in a Stopped or Cancelled sweep, which starts no run any more:"
+        " create a new Sweep (under another name, or delete this one first)",
+        field="rerunFailed",
+        reason=FORBIDDEN,
+    ),
+)
+
+RERUN_FAILED: Final = (
+    Rule(
+        "self >= oldSelf",
+        "can only be raised: it counts how often failed runs were asked for again",
+        expression="'can only be raised: to run failed runs again, write '"
+        " + string(oldSelf + 1) + ', else leave it at ' + string(oldSelf)",
+        reason=FORBIDDEN,
+    ),
 )
 
 LOG_PATTERN: Final = (
@@ -399,10 +416,24 @@ POD: Final = (
     ),
 )
 
+_RUN_SPEC_MESSAGE: Final = (
+    "a run's spec can't change, but for attemptsRequested, which can only be raised: it records "
+    "what the run was trained with"
+)
+
+
+def _requested(of: str) -> str:
+    return f"(has({of}.attemptsRequested) ? {of}.attemptsRequested : 0)"
+
+
 RUN_SPEC: Final = (
+    # Parameters are of any type, so CEL can't look at them by themselves: only all of spec can be
+    # compared, or all that is not them. What is left open, a change of parameters together with a
+    # raise, is the policy's.
     Rule(
-        "self == oldSelf",
-        "a run's spec can't change: it records what the run was trained with",
+        f"self == oldSelf || {_requested('self')} > {_requested('oldSelf')} && "
+        "self.sweep == oldSelf.sweep && self.number == oldSelf.number",
+        _RUN_SPEC_MESSAGE,
         reason=FORBIDDEN,
     ),
 )
@@ -414,6 +445,7 @@ SWEEP_RULES: Final[Rules] = {
     "": SWEEP,
     "spec": SPEC,
     "spec.state": STATE,
+    "spec.rerunFailed": RERUN_FAILED,
     "spec.logPattern": LOG_PATTERN,
     "spec.earlyTerminate": EARLY_TERMINATE,
     "spec.pendingTimeout": _at_least(MIN_PENDING_TIMEOUT),

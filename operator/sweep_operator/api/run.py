@@ -13,6 +13,9 @@ from sweep_operator.api.parameters import MAX_NAMES
 MAX_RUNS: Final = 1_000_000
 """Runs of one sweep: seven digits in a Job's name."""
 
+MAX_REQUESTS: Final = 1_000_000
+"""Times that a person can ask for runs again."""
+
 MAX_ATTEMPTS_LISTED: Final = 20
 MAX_METRICS: Final = 64
 
@@ -48,7 +51,7 @@ class RunPhase(StrEnum):
 
 
 class SweepRunSpec(ObservedModel):
-    """Which run this is and what it runs with. It never changes."""
+    """Which run this is and what it runs with. It never changes, but for attemptsRequested."""
 
     sweep: Annotated[
         str,
@@ -63,6 +66,17 @@ class SweepRunSpec(ObservedModel):
             "{learning_rate: 0.01, optimizer: {name: adam}}. All its attempts run with these.",
         ),
     ]
+    attempts_requested: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=MAX_REQUESTS,
+            description="Raise it by one to run this run again, if it has Failed, or Crashed for "
+            "good: with the same parameters, and with budgets as if it had never begun. While the "
+            "sweep is Paused it waits; where it is Stopped or Cancelled nothing happens. "
+            "spec.rerunFailed of the Sweep does it for all of them.",
+        ),
+    ] = 0
 
 
 class Attempt(ObservedModel):
@@ -143,6 +157,21 @@ class Progress(ObservedModel):
     ] = ()
 
 
+class Forgiven(ObservedModel):
+    """What the attempts of a run had used up when it was last run again by request."""
+
+    attempts: Annotated[
+        Count, Field(description="Attempts made by then: backoff is reckoned from the next on.")
+    ] = 0
+    preemptions: Annotated[
+        Count,
+        Field(description="Preemptions that no longer count against maxPreemptions."),
+    ] = 0
+    failures: Annotated[
+        Count, Field(description="Failures that no longer count against maxRetries.")
+    ] = 0
+
+
 class SweepRunStatus(ObservedModel):
     """What has become of the run."""
 
@@ -176,16 +205,33 @@ class SweepRunStatus(ObservedModel):
     preemptions: Annotated[
         Count,
         Field(
-            description="Attempts that ended as the pod or its node was taken away: those count "
-            "against spec.preemption.maxPreemptions of the Sweep."
+            description="Attempts that ended as the pod or its node was taken away: those that "
+            "aren't forgiven count against spec.preemption.maxPreemptions of the Sweep."
         ),
     ] = 0
     failures: Annotated[
         Count,
         Field(
-            description="Attempts that the program failed: those count against "
-            "spec.failurePolicy.maxRetries of the Sweep."
+            description="Attempts that the program failed: those that aren't forgiven count "
+            "against spec.failurePolicy.maxRetries of the Sweep."
         ),
+    ] = 0
+    forgiven: Annotated[
+        Forgiven | None,
+        Field(
+            description="What was used up when the run was last run again by request, and counts "
+            "no longer. Absent if it never was."
+        ),
+    ] = None
+    observed_rerun_failed: Annotated[
+        Count,
+        Field(
+            description="The Sweep's spec.rerunFailed as it was when this run last ended, or was "
+            "last run again by request: only a higher one asks for it again."
+        ),
+    ] = 0
+    observed_attempts_requested: Annotated[
+        Count, Field(description="The same of this run's spec.attemptsRequested.")
     ] = 0
     metrics: Annotated[
         dict[str, Number],
@@ -218,7 +264,12 @@ class SweepRunStatus(ObservedModel):
         Number | None,
         Field(description="The sweep's metric (spec.metric of the Sweep), if it was reported."),
     ] = None
-    start_time: Annotated[Time | None, Field(description="When the run first started.")] = None
+    start_time: Annotated[
+        Time | None,
+        Field(
+            description="When the run first started, or first since it was run again by request."
+        ),
+    ] = None
     completion_time: Annotated[Time | None, Field(description="When the run ended for good.")] = (
         None
     )

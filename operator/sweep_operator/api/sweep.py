@@ -17,7 +17,7 @@ from sweep_operator.api.names import API_VERSION, DNS_LABEL, MAX_SWEEP_NAME
 from sweep_operator.api.objective import EarlyTerminate, Metric, Plateau, WarmStart
 from sweep_operator.api.parameters import MAX_NAMES, Parameter, ParameterName, grid_problem
 from sweep_operator.api.policy import FailurePolicy, Preemption
-from sweep_operator.api.run import MAX_RUNS, Count, RunName, RunNumber
+from sweep_operator.api.run import MAX_REQUESTS, MAX_RUNS, Count, RunName, RunNumber
 from sweep_operator.api.template import JobTemplate
 
 MAX_PARALLELISM: Final = 10_000
@@ -249,6 +249,18 @@ class SweepSpec(Model):
             "reckoned when an attempt ends."
         ),
     ] = Preemption()
+    rerun_failed: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=MAX_REQUESTS,
+            description="Raise it by one to run all runs again that have Failed, or Crashed for "
+            "good, by then: the same runs with the same parameters, with budgets as if they had "
+            "never begun. A Finished or Failed sweep is Running again until they have ended; in a "
+            "Paused one they wait; in a Stopped or Cancelled one it can't be raised. "
+            "spec.attemptsRequested of a SweepRun does it for that run alone.",
+        ),
+    ] = 0
     pending_timeout: Annotated[
         Annotated[Duration, at_least(MIN_PENDING_TIMEOUT)] | None,
         Field(

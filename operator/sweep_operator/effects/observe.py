@@ -11,7 +11,9 @@ from sweep_operator.api.names import (
 )
 from sweep_operator.api.run import RunPhase
 from sweep_operator.planning.facts import (
+    NOTHING_FORGIVEN,
     SHORT_LIFE,
+    Forgiven,
     JobEnd,
     JobFacts,
     PodFacts,
@@ -60,6 +62,7 @@ def run_facts(record: Json) -> RunFacts:
     last = attempts[-1] if attempts else {}
     phase = RunPhase(status.get("phase", RunPhase.PENDING.value))
     progress: Json = status.get("progress") or {}
+    forgiven = _forgiven(status["forgiven"]) if "forgiven" in status else NOTHING_FORGIVEN
     return RunFacts(
         number=spec["number"],
         uid=metadata["uid"],
@@ -75,7 +78,7 @@ def run_facts(record: Json) -> RunFacts:
         started="startTime" in status,
         ended=time_of(status.get("completionTime")),
         stop_reason=status.get("stopReason") or "",
-        short_lived=_short_lived(attempts),
+        short_lived=_short_lived(attempts, forgiven.attempts),
         preemptions=status.get("preemptions", 0),
         failures=status.get("failures", 0),
         reported=bool(status.get("metrics") or status.get("nonFinite")),
@@ -84,15 +87,26 @@ def run_facts(record: Json) -> RunFacts:
         latest=progress.get("latest"),
         value=status.get("value"),
         parameters=compact(spec["parameters"]),
+        asked=spec.get("attemptsRequested", 0),
+        answered=status.get("observedAttemptsRequested", 0),
+        answered_all=status.get("observedRerunFailed", 0),
+        forgiven=forgiven,
     )
 
 
-def _short_lived(attempts: Sequence[Json]) -> int:
+def _forgiven(written: Json) -> Forgiven:
+    names = Forgiven._fields
+    return Forgiven(*(written.get(name, 0) for name in names))
+
+
+def _short_lived(attempts: Sequence[Json], forgiven: int) -> int:
     count = 0
     for attempt in reversed(attempts):
         started, ended = time_of(attempt.get("started")), time_of(attempt.get("finished"))
         lived = ended - started if started is not None and ended is not None else 0.0
         if attempt.get("outcome") not in AGAIN or lived >= SHORT_LIFE:
+            break
+        if attempt["number"] <= forgiven:
             break
         count += 1
     return count

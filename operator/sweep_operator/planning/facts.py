@@ -88,6 +88,18 @@ class PodFacts(NamedTuple):
         return self.told is None or (self.finished is not None and self.finished < self.told)
 
 
+class Forgiven(NamedTuple):
+    """What a run had used up when it was last run again by request: it counts no longer."""
+
+    attempts: int = 0
+    preemptions: int = 0
+    failures: int = 0
+
+
+NOTHING_FORGIVEN = Forgiven()
+"""Of a run that was never run again by request."""
+
+
 class RunFacts(NamedTuple):
     """A SweepRun as stored."""
 
@@ -108,7 +120,7 @@ class RunFacts(NamedTuple):
     preempting: bool
     """The last attempt on record was marked as about to be preempted."""
     started: bool
-    """A container of some attempt has started once."""
+    """A container of some attempt has started once; of those since it was reopened, if it was."""
     ended: float | None
     """When the run ended for good."""
     stop_reason: str
@@ -116,9 +128,9 @@ class RunFacts(NamedTuple):
     short_lived: int
     """Attempts in a row, up to the last, that ended before they were a minute old."""
     preemptions: int
-    """Attempts that Crashed."""
+    """Attempts that Crashed, forgiven ones too."""
     failures: int
-    """Attempts that Failed."""
+    """Attempts that Failed, forgiven ones too."""
     reported: bool
     """A final result is on record."""
     brackets: tuple[tuple[int, float], ...]
@@ -131,6 +143,13 @@ class RunFacts(NamedTuple):
     """The sweep's metric; None if there is none or it isn't finite."""
     parameters: str
     """As stored, in compact JSON."""
+    asked: int
+    """spec.attemptsRequested: how often a person has asked for this run again."""
+    answered: int
+    """How much of that was there when it was last reopened, or when it last ended."""
+    answered_all: int
+    """The same of its sweep's spec.rerunFailed."""
+    forgiven: Forgiven
 
     @property
     def current_attempt(self) -> int:
@@ -140,12 +159,26 @@ class RunFacts(NamedTuple):
     @property
     def settled(self) -> bool:
         """No further attempt will be made."""
-        spent = self.phase is RunPhase.CRASHED and self.ended is not None
-        return spent or self.phase in SETTLED
+        return self._crashed_for_good or self.phase in SETTLED
+
+    @property
+    def lost(self) -> bool:
+        """It has Failed, or Crashed for good: it is run again if a person asks for it."""
+        return self._crashed_for_good or self.phase is RunPhase.FAILED
+
+    @property
+    def reopened(self) -> bool:
+        """It was run again by request; `started` is then about the time since."""
+        return self.forgiven.attempts > 0
+
+    @property
+    def _crashed_for_good(self) -> bool:
+        return self.phase is RunPhase.CRASHED and self.ended is not None
 
 
 SETTLED = frozenset({RunPhase.FINISHED, RunPhase.FAILED, RunPhase.KILLED})
-"""Phases that a run never leaves. A Crashed one is left unless its attempts are used up."""
+"""Phases that a run leaves only if a person asks for it again. A Crashed one leaves its own by
+itself, unless its attempts are used up."""
 
 
 class Standing(StrEnum):

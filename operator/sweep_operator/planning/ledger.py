@@ -43,6 +43,8 @@ class Ledger:
     counts: Counter[RunPhase] = field(default_factory=Counter)
     active: set[int] = field(default_factory=set)
     waiting: set[int] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
+    """Settled runs that are run again if a person asks for it."""
     touched: set[int] = field(default_factory=set)
     """Numbers whose facts have changed since they were last looked at."""
     last_number: int = 0
@@ -362,6 +364,7 @@ class Ledger:
         self.touched.add(number)
         self.active.discard(number)
         self.waiting.discard(number)
+        self.lost.discard(number)
         run = self.runs.get(number)
         if run is None:
             self._looks_due.pop(number, None)
@@ -378,5 +381,7 @@ class Ledger:
                 self.active.add(number)
             case Standing.WAITING:
                 self.waiting.add(number)
+            case Standing.SETTLED if run.lost:
+                self.lost.add(number)
             case Standing.SETTLED:
                 pass

@@ -3,12 +3,17 @@
 from sweep_operator.api.sweep import SweepPhase, SweepState
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.refusal import Stall
-from sweep_operator.planning.regime import Regime, may_attempt
+from sweep_operator.planning.regime import Regime, may_attempt, must_rerun
 
 
-def drained(ledger: Ledger) -> bool:
-    """No run is active and none waits for another attempt."""
-    return not ledger.active and not ledger.waiting
+def drained(regime: Regime, ledger: Ledger) -> bool:
+    """No run is active, none waits for another attempt, and none is to be reopened."""
+    return not ledger.active and not ledger.waiting and not reruns_due(regime, ledger)
+
+
+def reruns_due(regime: Regime, ledger: Ledger) -> bool:
+    """A person has asked for runs again whose records don't say so yet."""
+    return any(must_rerun(regime, ledger.runs[number]) for number in ledger.lost)
 
 
 def exhausted(limit: int | None, ledger: Ledger) -> bool:
@@ -18,7 +23,7 @@ def exhausted(limit: int | None, ledger: Ledger) -> bool:
 
 def at_rest(regime: Regime, ledger: Ledger) -> bool:
     """No run is active, and none of those that wait will be attempted without an edit."""
-    if ledger.active:
+    if ledger.active or reruns_due(regime, ledger):
         return False
     return not any(may_attempt(regime, ledger.runs[number]) for number in ledger.waiting)
 
@@ -36,7 +41,7 @@ def phase(
         previous: the phase as last written with no run active. What has Finished or Failed so
             stays so when spec.state is edited afterwards, where the runs still say the same.
     """
-    done = (exhausted(limit, ledger) or regime.reached is not None) and drained(ledger)
+    done = (exhausted(limit, ledger) or regime.reached is not None) and drained(regime, ledger)
     failed = regime.spent
     if regime.state is SweepState.RUNNING:
         if failed:

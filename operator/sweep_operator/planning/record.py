@@ -12,7 +12,7 @@ from sweep_operator.api.names import (
     run_name,
 )
 from sweep_operator.api.run import RunPhase
-from sweep_operator.planning.facts import JobFacts, PodFacts
+from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.metrics import Measure, Report, parse_report
 from sweep_operator.planning.reports import (
     Point,
@@ -142,6 +142,44 @@ def trouble_status(reason: str, message: str) -> dict[str, Any]:
         "phase": RunPhase.PENDING.value,
         "reason": reason or None,
         "message": message[:MAX_MESSAGE] or None,
+    }
+
+
+def rerun_status(run: RunFacts, rerun_failed: int) -> dict[str, Any]:
+    """The status of a lost run that is run again by request, as if it had never begun.
+
+    Its attempts and how they ended stay on record, and are counted no longer. Early termination
+    forgets what it was at brackets: it mustn't be stopped by what an attempt that failed reported.
+
+    Args:
+        run: its record.
+        rerun_failed: what its sweep's spec.rerunFailed asks for.
+    """
+    forgotten = dict.fromkeys(
+        ("stopReason", "startTime", "completionTime", "metrics", "nonFinite", "value")
+    )
+    return {
+        **forgotten,
+        **({"progress": {"brackets": None}} if run.brackets else {}),
+        **note_status("Rerun", f"Run again by request, after attempt {run.attempt}."),
+        **answered_status(run, rerun_failed),
+        "phase": RunPhase.PENDING.value,
+        "forgiven": {
+            "attempts": run.attempt,
+            "preemptions": run.preemptions,
+            "failures": run.failures,
+        },
+    }
+
+
+def answered_status(run: RunFacts, rerun_failed: int) -> dict[str, Any]:
+    """What is written with a run's end and with its reopening: the requests it has answered.
+
+    Never less than it had answered before: the operator may know an older Sweep than the record.
+    """
+    return {
+        "observedRerunFailed": max(rerun_failed, run.answered_all) or None,
+        "observedAttemptsRequested": max(run.asked, run.answered) or None,
     }
 
 

@@ -31,6 +31,8 @@ class Regime(NamedTuple):
     """How often a run that crashes is run again; -1 for no limit."""
     unreachable_after: float = 60.0
     """Seconds after which a pod that should have gone is given up if its node is out of reach."""
+    rerun_failed: int = 0
+    """How often a person has asked for all runs again that were lost by then."""
 
 
 class StopReason(StrEnum):
@@ -45,29 +47,62 @@ class StopReason(StrEnum):
 
 def may_make_runs(regime: Regime) -> bool:
     """New runs are made only while the sweep is Running, its end open and its budget not spent."""
-    return regime.state is SweepState.RUNNING and not regime.spent and not regime.reached
+    return _may_begin(regime) and not regime.reached
 
 
 def may_attempt(regime: Regime, run: RunFacts) -> bool:
-    """A started run is attempted again in any state but Cancelled; the others go as new ones do."""
+    """A started run is attempted again in any state but Cancelled; the others go as new ones do.
+
+    One that a person asked for again goes though the search has come far enough without it.
+    """
     if regime.state is SweepState.CANCELLED:
         return False
-    return run.started or may_make_runs(regime)
+    return run.started or may_make_runs(regime) or (run.reopened and _may_begin(regime))
+
+
+def _may_begin(regime: Regime) -> bool:
+    return regime.state is SweepState.RUNNING and not regime.spent
+
+
+def must_rerun(regime: Regime, run: RunFacts) -> bool:
+    """A lost run is run again, once, if a person asked for it after it was lost.
+
+    A request is a number that only rises: spec.rerunFailed of the sweep, for all its runs, and
+    spec.attemptsRequested of the run. A run answers both as they stand whenever it ends and
+    whenever it is reopened, in the same write as its outcome or its reopening. So a number above
+    the one it has answered was written after that, and the write that reopens it is the one that
+    answers: there is nothing in between at which it could be run twice or forgotten. A new record
+    has answered nothing, and need not: it can't be lost before it has ended once.
+
+    Two writers may meet: a person raises a number while the operator writes an outcome. Of the
+    run's own number the API server says who was first, as both write the same object. Of the
+    sweep's number it is what the operator has seen: if not yet the higher one, the run answers the
+    lower, and is run again; if the higher one, the run ended after it, and stays as it is. Whoever
+    has read that a run is lost, and asks then, is always heard.
+
+    Nothing is asked of a Paused sweep yet; and a Stopped or Cancelled one starts nothing.
+    """
+    if regime.state is not SweepState.RUNNING or not run.lost:
+        return False
+    return run.asked > run.answered or regime.rerun_failed > run.answered_all
 
 
 def waits_in_vain(regime: Regime, run: RunFacts) -> Verdict | None:
     """The end of a run that waits for an attempt which will never come."""
     if regime.state is SweepState.CANCELLED:
         return ends(StopReason.CANCELLED)
-    if no_more_starts(regime) and not run.started:
+    if no_more_starts(regime, run) and not run.started:
         return ends(StopReason.NOT_STARTED)
     return None
 
 
-def no_more_starts(regime: Regime) -> bool:
-    """No run will ever start that hasn't: they are Killed rather than held."""
+def no_more_starts(regime: Regime, run: RunFacts) -> bool:
+    """A run will never start if it hasn't: it is Killed rather than held.
+
+    That the search has come far enough ends none that a person asked for again.
+    """
     reached = regime.state is SweepState.RUNNING and regime.reached is not None
-    return regime.state is SweepState.STOPPED or reached
+    return regime.state is SweepState.STOPPED or (reached and not run.reopened)
 
 
 def may_terminate_early(regime: Regime) -> bool:
@@ -80,7 +115,7 @@ def must_stop(regime: Regime, run: RunFacts, job: JobFacts, now: float) -> StopR
     if regime.state is SweepState.CANCELLED:
         return StopReason.CANCELLED
     if not may_attempt(regime, run):
-        return StopReason.NOT_STARTED if no_more_starts(regime) else StopReason.HELD
+        return StopReason.NOT_STARTED if no_more_starts(regime, run) else StopReason.HELD
     if regime.pending_timeout is None or job.suspended:
         return None
     late = now >= job.pending_since + regime.pending_timeout

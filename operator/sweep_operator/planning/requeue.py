@@ -1,7 +1,7 @@
 """Whether a run is attempted again after an attempt has ended, and when.
 
 Two budgets that never touch: what the cluster takes away is counted as preemptions, what the
-program gets wrong as failures.
+program gets wrong as failures. Both are fresh when a run is run again by request.
 """
 
 from typing import NamedTuple
@@ -46,16 +46,16 @@ def aftermath(found: Verdict, run: RunFacts, regime: Regime) -> Aftermath:
     )
     match found.outcome:
         case RunPhase.CRASHED:
-            return _crashed(plain._replace(preemptions=run.preemptions + 1), regime)
+            return _crashed(plain._replace(preemptions=run.preemptions + 1), run, regime)
         case RunPhase.FAILED if found.reason != StopReason.PENDING_TIMEOUT:
-            return _failed(plain._replace(failures=run.failures + 1), regime)
+            return _failed(plain._replace(failures=run.failures + 1), run, regime)
         case _:
             return plain
 
 
-def _crashed(plain: Aftermath, regime: Regime) -> Aftermath:
+def _crashed(plain: Aftermath, run: RunFacts, regime: Regime) -> Aftermath:
     most = regime.max_preemptions
-    if most < 0 or plain.preemptions <= most:
+    if most < 0 or plain.preemptions - run.forgiven.preemptions <= most:
         return plain
     spent = f"spec.preemption.maxPreemptions ({most}) is used up. Last: {plain.reason}"
     return plain._replace(
@@ -65,10 +65,10 @@ def _crashed(plain: Aftermath, regime: Regime) -> Aftermath:
     )
 
 
-def _failed(plain: Aftermath, regime: Regime) -> Aftermath:
-    most = regime.max_retries
-    if plain.failures <= most:
-        retry = f"Retry {plain.failures} of {most} (spec.failurePolicy.maxRetries)"
+def _failed(plain: Aftermath, run: RunFacts, regime: Regime) -> Aftermath:
+    most, used = regime.max_retries, plain.failures - run.forgiven.failures
+    if used <= most:
+        retry = f"Retry {used} of {most} (spec.failurePolicy.maxRetries)"
         return plain._replace(
             phase=RunPhase.PENDING,
             final=False,

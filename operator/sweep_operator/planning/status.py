@@ -64,7 +64,8 @@ def sweep_status(
             story.conditions(stall, done=done), previous.get("conditions", ()), now
         ),
     }
-    if current is SweepPhase.FINISHED and regime.reached:
+    # Once on record it stays, while lost runs are run again too: what they bring moves no end.
+    if regime.reached and (current is SweepPhase.FINISHED or ledger.end_reason is not None):
         status["endReason"] = regime.reached.value
     if done:
         status["completionTime"] = previous.get("completionTime", now)

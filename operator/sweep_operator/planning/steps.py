@@ -17,6 +17,7 @@ from sweep_operator.planning.regime import (
     StopReason,
     gone,
     may_terminate_early,
+    must_rerun,
     must_stop,
     waits_in_vain,
 )
@@ -86,6 +87,11 @@ class RecordOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordRerun:
+    """Write that a lost run waits for another attempt, as a person asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class LookForPod:
     """Read the ended Job's pod from the API server: the watch hasn't told its last word."""
 
@@ -135,6 +141,7 @@ Step = (
     | Withdraw
     | TellToGo
     | RecordOutcome
+    | RecordRerun
     | LookForPod
     | AskWhyNoPod
     | ConfirmGone
@@ -177,6 +184,8 @@ def next_step(
         vanished: the current attempt's Job, where it is gone before anything of it was on record.
         behind: why it is to be stopped early, if it is.
     """
+    if must_rerun(regime, run):
+        return RecordRerun()
     if not run.settled:
         job = jobs.get(run.current_attempt)
         if job is None and vanished is not None:

@@ -54,6 +54,12 @@ def happenings(old: Json, new: Json, author: str = "") -> list[Happening]:
     return told
 
 
+def reruns(count: int) -> Happening:
+    """Tell that so many runs are run again."""
+    runs = "1 run is" if count == 1 else f"{count} runs are"
+    return Happening("RunsRerun", f"{runs} run again by request.")
+
+
 def pressing(old: Json, new: Json) -> bool:
     """Whether a change is more than counts, the best run and words."""
     return _essence(old) != _essence(new)

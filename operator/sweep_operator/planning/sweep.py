@@ -100,6 +100,7 @@ class Intent:
             max_retries=policy.max_retries,
             max_preemptions=self.spec.preemption.max_preemptions,
             unreachable_after=self.spec.preemption.unreachable_after.seconds,
+            rerun_failed=self.spec.rerun_failed,
         )
 
     def suggest(self, number: int) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.logs import read_log
 from sweep_operator.planning.metrics import Report, parse_report
-from sweep_operator.planning.record import note_status, outcome_status
+from sweep_operator.planning.record import answered_status, note_status, outcome_status
 from sweep_operator.planning.regime import gone
 from sweep_operator.planning.requeue import aftermath
 from sweep_operator.planning.steps import ConfirmGone, LookForPod, RecordOutcome, ReleasePod
@@ -98,6 +98,8 @@ class Ender:
         after = aftermath(found, run, intent.regime(ledger))
         log = await self._read_log(intent, run, pod, found)
         status = outcome_status(stored, job, pod, found, after, metric, now, log)
+        if after.final:
+            status |= answered_status(run, intent.spec.rerun_failed)
         await self._children.write_run(intent, run, status)
 
     async def _read_log(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sweep_operator.api.run import RunPhase
 from sweep_operator.effects.api import ApiError
@@ -11,6 +11,7 @@ from sweep_operator.planning.early_termination import rule_of
 from sweep_operator.planning.facts import JobFacts, RunFacts
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.record import (
+    rerun_status,
     started_status,
     stopping_status,
     trouble_status,
@@ -22,6 +23,7 @@ from sweep_operator.planning.steps import (
     Keeping,
     LookForPod,
     RecordOutcome,
+    RecordRerun,
     RecordStarted,
     RecordStopping,
     RecordTrouble,
@@ -44,6 +46,15 @@ ASK_AGAIN = 10.0
 """Seconds between questions why a Job has no pod."""
 
 
+class Settled(NamedTuple):
+    """What came of settling."""
+
+    failure: ApiError | None
+    """The first request that failed; its run is looked at again."""
+    reruns: int = 0
+    """Runs that were reopened."""
+
+
 class Settler:
     """Writes what has become of runs, and clears up after them."""
 
@@ -53,30 +64,31 @@ class Settler:
         self._ender = Ender(children, clock)
         self._since: float | None = None
 
-    async def settle(
-        self, intent: Intent, ledger: Ledger, keep_best_until: float
-    ) -> ApiError | None:
+    async def settle(self, intent: Intent, ledger: Ledger, keep_best_until: float) -> Settled:
         """Do what is next for each run that was touched or is due.
 
         Args:
             intent: the sweep.
             ledger: its runs.
             keep_best_until: seconds since the epoch until which the best run's Job stays.
-
-        Returns:
-            The first request that failed; its run is looked at again.
         """
         try:
             await self._make_sure(intent, ledger)
         except ApiError as error:
-            return error
+            return Settled(error)
+        reruns = 0
 
         limit = asyncio.Semaphore(AT_ONCE)
 
         async def take(run: RunFacts, step: Step) -> ApiError | None:
+            nonlocal reruns
             async with limit:
                 try:
-                    await self._take(step, intent, ledger, run)
+                    if isinstance(step, RecordRerun):
+                        if await self._rerun(intent, run):
+                            reruns += 1
+                    else:
+                        await self._take(step, intent, ledger, run)
                 except ApiError as error:
                     ledger.touched.add(run.number)
                     return error
@@ -84,7 +96,11 @@ class Settler:
 
         steps = self._decide(intent, ledger, keep_best_until)
         results = await asyncio.gather(*(take(run, step) for run, step in steps))
-        return next((error for error in results if error is not None), None)
+        return Settled(next((error for error in results if error is not None), None), reruns)
+
+    async def _rerun(self, intent: Intent, run: RunFacts) -> bool:
+        status = rerun_status(run, intent.spec.rerun_failed)
+        return await self._children.write_run(intent, run, status)
 
     async def _make_sure(self, intent: Intent, ledger: Ledger) -> None:
         """Ask the API server about Jobs of which no answer said that they were made."""

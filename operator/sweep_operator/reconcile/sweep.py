@@ -23,6 +23,7 @@ from sweep_operator.planning.refusal import Stall
 from sweep_operator.planning.regime import Regime
 from sweep_operator.planning.status import invalid_status, sweep_status
 from sweep_operator.planning.story import Happening, happenings, pressing
+from sweep_operator.planning.story import reruns as rerun_happening
 from sweep_operator.planning.sweep import Intent, InvalidSweepError, stall_of_invalid
 from sweep_operator.planning.times import seconds, timestamp
 from sweep_operator.reconcile.cancel import Canceller, Killing
@@ -124,7 +125,9 @@ class Reconciler:
         cancelled = intent.spec.state is SweepState.CANCELLED
         if cancelled:
             await self._canceller.kill(intent, ledger, memory.killing)
-        failure = await self._settler.settle(intent, ledger, keep_best_until)
+        failure, reruns = await self._settler.settle(intent, ledger, keep_best_until)
+        if reruns:
+            self._recorder.tell(sweep, rerun_happening(reruns))
 
         # 3. Runs that may start
         looks = [await self._starter.start(intent, ledger, memory.retry)]
@@ -152,11 +155,11 @@ class Reconciler:
         return memory.intent
 
     def _review(self, intent: Intent, ledger: Ledger, memory: Memory) -> None:
-        """Have all open runs looked at when what holds for them has changed."""
+        """Have all runs that may go on looked at when what holds for them has changed."""
         regime = intent.regime(ledger)
         if regime != memory.regime:
             memory.regime = regime
-            ledger.touched |= ledger.active | ledger.waiting
+            ledger.touched |= ledger.active | ledger.waiting | ledger.lost
 
     async def _write_status(self, sweep: Json, memory: Memory, status: Json) -> float | None:
         """Write a Sweep's status where it differs; counts alone at most once a second.

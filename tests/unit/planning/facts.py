@@ -5,7 +5,13 @@ from typing import Any
 from tests.fakes.world import sweep
 
 from sweep_operator.api.run import RunPhase
-from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
+from sweep_operator.planning.facts import (
+    NOTHING_FORGIVEN,
+    JobEnd,
+    JobFacts,
+    PodFacts,
+    RunFacts,
+)
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.points import Yardstick
 from sweep_operator.planning.sweep import Intent
@@ -50,6 +56,10 @@ def run(number: int = 1, phase: RunPhase = RunPhase.PENDING, **more: Any) -> Run
         latest=None,
         value=None,
         parameters='{"x":1}',
+        asked=0,
+        answered=0,
+        answered_all=0,
+        forgiven=NOTHING_FORGIVEN,
     )
     return whole._replace(**more)
 
