@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import yaml
 from tests.bad_input.cases import ACCEPTED, BAD_SWEEPS, Case, sweep
-from tests.integration.server import ROOT, Server, asked
+from tests.integration.server import ROOT, VERSION, Server, asked
 
 pytestmark = pytest.mark.integration
 
 POLICY = "validatingadmissionpolicy/sweep-operator-validation"
+RECORDS = "validatingadmissionpolicy/sweep-operator-records"
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +41,25 @@ def _until_in_force(server: Server) -> None:
     """The API server reads policies now and then; the type checker is a controller's."""
     bad = next(case for case in BAD_SWEEPS if case.refuser == "policy")
     for _ in range(120):
-        found = server.get(POLICY)
-        checked = found.get("status", {}).get("observedGeneration")
-        if checked == found["metadata"]["generation"] and not server.offer(bad.sweep())[0]:
+        found = [server.get(name) for name in (POLICY, RECORDS)]
+        checked = all(
+            each.get("status", {}).get("observedGeneration") == each["metadata"]["generation"]
+            for each in found
+        )
+        if checked and not server.offer(bad.sweep())[0]:
             return
         time.sleep(0.25)
     pytest.fail("the policy isn't in force")
+
+
+def _refusal(server: Server, resource: str, change: dict[str, Any]) -> str:
+    """What is said of an edit once it is refused: this policy may be in force a moment later."""
+    for _ in range(120):
+        ok, said = server.edit(resource, change)
+        if not ok:
+            return said
+        time.sleep(0.25)
+    raise AssertionError(f"{change} isn't refused")
 
 
 def refused_by(*refusers: str, edits: bool) -> list[Case]:
@@ -69,6 +83,22 @@ def test_an_edit_is_refused(server: Server, case: Case) -> None:
     ok, said = server.edit(f"sweep/{name}", case.edit)
     assert not ok
     assert case.message in said
+
+
+def test_what_a_run_was_trained_with_cant_change_as_it_is_asked_for_again(server: Server) -> None:
+    """The CRD's rules can't see it, as values are of any type."""
+    record = {
+        "apiVersion": VERSION,
+        "kind": "SweepRun",
+        "metadata": {"name": "digits-1"},
+        "spec": {"sweep": "digits", "number": 1, "parameters": {"lr": 0.1, "name": "adam"}},
+    }
+    server.run("create", manifest=record)
+    for parameters in ({"lr": 0.2}, {"lr": None, "rl": 0.1}, {"name": None}):
+        change = {"attemptsRequested": 1, "parameters": parameters}
+        assert "spec.parameters can't change" in _refusal(server, "sweeprun/digits-1", change)
+    ok, said = server.edit("sweeprun/digits-1", {"attemptsRequested": 1})
+    assert ok, said
 
 
 @pytest.mark.parametrize("case", refused_by("policy", edits=False), ids=str)

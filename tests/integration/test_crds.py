@@ -245,6 +245,8 @@ def test_every_field_of_this_kubernetes_is_declared(
         {"runCap": None},
         {"finishedJobTTL": "1h"},
         {"failurePolicy": {"maxFailures": 3}},
+        {"rerunFailed": 2},
+        {"state": "Paused", "rerunFailed": 1},
         {"pendingTimeout": "10m"},
         {"state": "Paused", "parallelism": 2},
     ],
@@ -360,14 +362,32 @@ def test_columns_of_a_run(server: Server) -> None:
         {"parameters": {"lr": 0.2}},
         {"parameters": {"lr": None, "rl": 0.1}},
         {"parameters": {"optimizer": {"name": None, "eman": "adam"}}},
+        {"attemptsRequested": 1},
+        {"attemptsRequested": None},
+        {"attemptsRequested": 3, "number": 4},
+        {"attemptsRequested": 3, "sweep": "other"},
     ],
     ids=str,
 )
 def test_a_records_spec_cant_change(server: Server, spec: dict[str, Any]) -> None:
-    server.run("apply", manifest=run(3, lr=0.1, optimizer={"name": "adam"}))
+    """But for what asks for another attempt; nor can the rest with that, which CEL sees."""
+    made = run(3, lr=0.1, optimizer={"name": "adam"})
+    made["spec"]["attemptsRequested"] = 2
+    server.run("apply", manifest=made)
     ok, said = server.edit("sweeprun/digits-3", spec)
     assert not ok
     assert "spec: Forbidden: a run's spec can't change" in said
+
+
+@pytest.mark.parametrize("before", [None, 1])
+def test_a_run_can_be_asked_for_again(server: Server, before: int | None) -> None:
+    made = run(5, lr=0.1)
+    made["metadata"]["name"] = f"asked-{before}"
+    if before is not None:
+        made["spec"]["attemptsRequested"] = before
+    server.run("create", manifest=made)
+    ok, said = server.edit(f"sweeprun/asked-{before}", {"attemptsRequested": 2})
+    assert ok, said
 
 
 @pytest.mark.parametrize(
@@ -379,6 +399,8 @@ def test_a_records_spec_cant_change(server: Server, spec: dict[str, Any]) -> Non
         ("sweep.spec.parameters.distribution", "log_uniform_values"),
         ("sweep.spec.parameters.parameters.min", "The least value"),
         ("sweep.spec.template.spec.backoffLimit", "Leave it out: the operator sets it to 0"),
+        ("sweep.spec.rerunFailed", "Raise it by one to run all runs again"),
+        ("sweeprun.spec.attemptsRequested", "Raise it by one to run this run again"),
         ("sweep.status.runs", "How many runs there are in each phase"),
         ("sweeprun.status.attempts.exitCode", "What the main container's program exited with"),
     ],
