@@ -195,6 +195,8 @@ def outcome_status(
 ) -> dict[str, Any]:
     """The status of a run whose attempt has ended: outcome, metrics, and the attempt's own line.
 
+    An attempt that is followed by another has reported nothing: the next one will.
+
     Args:
         status: as stored.
         job: the attempt's Job, None where it is gone or was never made.
@@ -207,7 +209,7 @@ def outcome_status(
     """
     finished = pod.finished if pod and pod.finished else job.end.time if job and job.end else None
     ended = timestamp(finished) if finished else now
-    report = _report(status, pod, verdict, log)
+    report = _report(status, pod, verdict, log) if after.final else Report({}, {}, "")
     message, reason = after.message, after.reason
     if verdict.outcome is RunPhase.FINISHED:
         message = f"{message} {report.problem}".strip()
@@ -243,7 +245,7 @@ def outcome_status(
 def _report(status: Json, pod: PodFacts | None, verdict: Verdict, log: Report | None) -> Report:
     """What the attempt reported at its end, or what is on record of it where it said nothing then.
 
-    An attempt that is run again has reported nothing: the next one will.
+    One that was taken away has reported nothing that counts.
     """
     if verdict.outcome not in (RunPhase.FINISHED, RunPhase.FAILED):
         return Report({}, {}, "")

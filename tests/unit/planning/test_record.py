@@ -158,6 +158,17 @@ class TestOutcome:
             assert status["value"] == 0.25
         assert not self.outcome(LOST, message="", stored=stored).get("metrics")
 
+    def test_a_failed_attempt_that_is_retried_leaves_no_result_for_the_next(self) -> None:
+        """Else one that is pushed out while it runs would be taken for finished."""
+        retried = aftermath(BROKEN, run(), Regime(SweepState.RUNNING, max_retries=1))
+        stored = {"metrics": {"loss": 0.25}, "value": 0.25}
+        for message in ('{"loss": 0.5}', ""):
+            last, now = ended_pod(3, message), "never"
+            patch = outcome_status(stored, job(end=FAILED), last, BROKEN, retried, "loss", now)
+            status = merged(stored, patch)
+            assert not status["metrics"]
+            assert "value" not in status
+
     def test_a_run_whose_attempts_are_used_up_is_at_its_end(self) -> None:
         spent = aftermath(LOST, run(), Regime(SweepState.RUNNING, max_preemptions=0))
         status = outcome_status({}, job(end=FAILED), ended_pod(137), LOST, spent, None, "never")
