@@ -525,6 +525,71 @@ class TestRaces:
         assert finished(world)
 
 
+def lost(world: World) -> list[int]:
+    """The runs that are Failed on record."""
+    runs = world.server.of("sweepruns")
+    return [run["spec"]["number"] for run in runs if run["status"]["phase"] == "Failed"]
+
+
+async def life_in_which(request: Any, number: int) -> tuple[list[int], World]:
+    """A whole life, with a request right before the operator's by its number.
+
+    Returns what was lost by then, and the end.
+    """
+    world = World(sweep(), broken)
+    found: list[list[int]] = []
+
+    def hits(_: Call) -> bool:
+        if len(world.server.calls) == number:
+            found.append(lost(world))
+            request(world)
+        return False
+
+    world.server.faults.append(Fault(hits, lambda: CONFLICT))
+    await world.live(lambda: finished(world))
+    for _ in range(20):
+        await world.live(lambda: True)
+        world.step()
+        world.clock.now += 60
+    assert finished(world)
+    return found[0], world
+
+
+@pytest.fixture(scope="module")
+def requests() -> range:
+    """The operator's in such a life, by their numbers."""
+    world = asyncio.run(ended(broken))
+    return range(1, len(world.server.calls) + 1)
+
+
+def test_whenever_all_are_asked_for_each_that_is_lost_by_then_runs_again_and_none_twice(
+    requests: range,
+) -> None:
+    """One that is lost while the operator can't know of the request yet is heard too."""
+    heard = set()
+    for number in requests:
+        by_then, world = asyncio.run(life_in_which(ask, number))
+        expected = {f"a-{each}-2" for each in by_then}
+        assert expected <= set(again(world)) <= {"a-2-2", "a-4-2"}
+        heard.add(tuple(again(world)))
+    assert heard == {(), ("a-2-2",), ("a-2-2", "a-4-2")}
+
+
+def test_whenever_one_is_asked_for_it_runs_again_if_it_is_lost_by_then_and_only_then(
+    requests: range,
+) -> None:
+    def request(world: World) -> None:
+        if ("sweepruns", "lab", "a-2") in world.server.objects:
+            ask_for(world, 2)
+
+    heard = set()
+    for number in requests:
+        by_then, world = asyncio.run(life_in_which(request, number))
+        assert again(world) == (["a-2-2"] if 2 in by_then else [])
+        heard.add(2 in by_then)
+    assert heard == {True, False}
+
+
 class Asked(Suggester):
     """Keeps what was asked."""
 
