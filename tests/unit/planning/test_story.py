@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sweep_operator.planning.story import happenings, pressing
+from sweep_operator.planning.story import happenings, pressing, reruns
 
 
 def status(phase: str = "Running", failed: int = 0, **conditions: str) -> dict[str, Any]:
@@ -98,3 +98,8 @@ class TestPressing:
 
     def test_the_first_status_is(self) -> None:
         assert pressing({}, status())
+
+
+@pytest.mark.parametrize(("count", "runs"), [(1, "1 run is"), (3, "3 runs are")])
+def test_runs_that_are_run_again_are_told_by_their_number(count: int, runs: str) -> None:
+    assert reruns(count).note == f"{runs} run again by request."
