@@ -177,10 +177,11 @@ def answered_status(run: RunFacts, rerun_failed: int) -> dict[str, Any]:
 
     Never less than it had answered before: the operator may know an older Sweep than the record.
     """
-    return {
-        "observedRerunFailed": max(rerun_failed, run.answered_all) or None,
-        "observedAttemptsRequested": max(run.asked, run.answered) or None,
+    answered = {
+        "observedRerunFailed": max(rerun_failed, run.answered_all),
+        "observedAttemptsRequested": max(run.asked, run.answered),
     }
+    return {field: number for field, number in answered.items() if number}
 
 
 def outcome_status(

@@ -268,7 +268,7 @@ class TestRecord:
 
     def test_where_nobody_asks_nothing_is_written(self) -> None:
         facts = run_facts(record(**STORED))
-        assert not any(answered_status(facts, 0).values())
+        assert answered_status(facts, 0) == {}
 
     def test_it_never_answers_less_than_before(self) -> None:
         """A new leader's Sweep may be older than the record that the last one wrote."""
