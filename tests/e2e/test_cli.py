@@ -126,6 +126,18 @@ def test_a_sweep_is_made_looked_at_scaled_and_deleted(kube: Kube, cli: Cli, tmp_
     kube.run("wait", "sweep/s", "--for=delete", "--timeout=60s")
 
 
+def test_failed_runs_are_run_again(kube: Kube, cli: Cli) -> None:
+    script = '[ "$SWEEP_ATTEMPT" != 1 ] || [ ${param:x} = 1 ]'
+    kube.apply(sweep("s", {"x": {"values": [1, 2, 3]}}, script, parallelism=3))
+    assert cli("wait", "s") == "Finished\n"
+    assert "run 1 is Finished" in cli.refused("rerun", "s", "1")
+    assert cli("rerun", "s", "3") == "s runs 3 again\n"
+    kube.until("sweeprun", "s-3", lambda run: run["status"]["phase"] == "Finished")
+    assert cli("rerun", "s") == "s runs 2 again\n"
+    kube.until("sweeprun", "s-2", lambda run: run["status"]["phase"] == "Finished")
+    assert "no run of s has Failed" in cli.refused("rerun", "s")
+
+
 def test_an_edit_that_no_operator_acts_upon_is_told(kube: Kube, cli: Cli, cluster: Kube) -> None:
     kube.apply(sweep("s", CHOICES, "true", state="Paused"))
     kube.until("sweep", "s", lambda state: bool(state.get("status")))

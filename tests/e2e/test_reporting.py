@@ -168,7 +168,7 @@ def service(cluster: Kube) -> Iterator[str]:
         cluster._command("port-forward", "service/sweep-operator", ":80"),
         stdout=subprocess.PIPE,
         text=True,
-        env=cluster._environment,
+        env=cluster.environment,
     )
     try:
         assert process.stdout is not None

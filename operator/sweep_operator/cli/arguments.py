@@ -52,6 +52,10 @@ def _edits(commands: Commands) -> None:
         if name == "cancel":
             command.add_argument("-y", "--yes", action="store_true", help="don't ask")
         command.set_defaults(verb=name)
+    rerun = _command(commands, "rerun", "Run failed or crashed runs again, as they were.", "rerun")
+    _sweep(rerun)
+    rerun.add_argument("runs", nargs="*", type=int, metavar="RUN", help="numbers; default: all")
+
     scale = _command(commands, "scale", "Have so many runs at a time.", "edit")
     _sweep(scale)
     scale.add_argument("--parallelism", type=int, required=True, metavar="N")

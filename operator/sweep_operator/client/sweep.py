@@ -222,6 +222,16 @@ class Sweep:
         """Have so many runs at a time."""
         return self.edit(parallelism=parallelism)
 
+    def rerun_failed(self) -> "Sweep":
+        """Run all runs again that have Failed, or Crashed for good."""
+        return self.edit(rerunFailed=self.spec.get("rerunFailed", 0) + 1)
+
+    def rerun(self, run: Run) -> Run:
+        """Run one again that has Failed, or Crashed for good."""
+        asked = run.object["spec"].get("attemptsRequested", 0) + 1
+        path = paths.sweepruns(self.namespace, run.name)
+        return Run(self._connection.patch(path, {"spec": {"attemptsRequested": asked}}))
+
     def edit(self, *, dry_run: bool = False, **spec: object) -> "Sweep":
         """Change fields of the spec, and wait until the operator has acted upon that.
 
