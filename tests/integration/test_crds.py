@@ -382,7 +382,7 @@ def test_a_records_spec_cant_change(server: Server, spec: dict[str, Any]) -> Non
 @pytest.mark.parametrize("before", [None, 1])
 def test_a_run_can_be_asked_for_again(server: Server, before: int | None) -> None:
     made = run(5, lr=0.1)
-    made["metadata"]["name"] = f"asked-{before}"
+    made["metadata"]["name"] = f"asked-{before}".lower()
     if before is not None:
         made["spec"]["attemptsRequested"] = before
     server.run("create", manifest=made)

@@ -335,11 +335,11 @@ SPEC: Final = (
 )
 
 RERUN_FAILED: Final = (
+    # Without a number in its words: to make text of one costs more than the API server allows.
     Rule(
         "self >= oldSelf",
-        "can only be raised: it counts how often failed runs were asked for again",
-        expression="'can only be raised: to run failed runs again, write '"
-        " + string(oldSelf + 1) + ', else leave it at ' + string(oldSelf)",
+        "can only be raised: it counts how often failed runs were asked for again, so write a "
+        "higher number to run them once more, or leave it",
         reason=FORBIDDEN,
     ),
 )
