@@ -401,7 +401,7 @@ def test_what_is_ignored_teaches_nothing(name: str, kind: str) -> None:
     known, failed = all_runs[:30], [replace(run, value=None) for run in all_runs[30:]]
 
     def suggested(*more: Observation) -> list[Any]:
-        numbers = range(61, 66)
+        numbers = range(61, 63)
         return [METHODS[name].suggest(SPACES[kind], 1, n, [*known, *more], ()) for n in numbers]
 
     found = suggested()

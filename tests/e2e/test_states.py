@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.e2e.kube import Json, Kube
+from tests.e2e.nodes import Nodes
 from tests.e2e.sweeps import (
     acknowledged,
     complete,
@@ -122,10 +123,10 @@ def test_a_program_that_ends_well_because_it_was_told_to_go_is_killed(kube: Kube
 
 
 @pytest.fixture
-def slots(kube: Kube) -> Iterator[Json]:
+def slots(kube: Kube, nodes: Nodes) -> Iterator[Json]:
     """Resources for a container of which the cluster has three."""
     name = f"example.com/{kube.namespace}"
-    node = kube.run("get", "nodes", "-o", "name").split()[0]
+    node = f"node/{min(nodes.names())}"
     path = f"/status/capacity/{name.replace('/', '~1')}"
 
     def patch(operation: str) -> None:

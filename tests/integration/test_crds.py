@@ -382,11 +382,11 @@ def test_a_records_spec_cant_change(server: Server, spec: dict[str, Any]) -> Non
 @pytest.mark.parametrize("before", [None, 1])
 def test_a_run_can_be_asked_for_again(server: Server, before: int | None) -> None:
     made = run(5, lr=0.1)
-    made["metadata"]["name"] = f"asked-{before}".lower()
+    name = made["metadata"]["name"] = f"asked-{before or 'never'}"
     if before is not None:
         made["spec"]["attemptsRequested"] = before
     server.run("create", manifest=made)
-    ok, said = server.edit(f"sweeprun/asked-{before}", {"attemptsRequested": 2})
+    ok, said = server.edit(f"sweeprun/{name}", {"attemptsRequested": 2})
     assert ok, said
 
 
