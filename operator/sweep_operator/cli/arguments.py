@@ -105,6 +105,24 @@ def _looks(commands: Commands) -> None:
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it is printed")
     logs.add_argument("--tail", type=int, metavar="LINES", help="only the last ones")
 
+    told = "Make an HTML page of a sweep, of the cluster or of what kubectl get has written to files."
+    report = _command(commands, "report", told, "report")
+    name = report.add_argument("sweep", metavar="[NAMESPACE/]NAME", nargs="?")
+    _completed(name, _sweeps)
+    _cluster(report)
+    report.add_argument(
+        "-f",
+        "--file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="the Sweep, its SweepRuns or lists of them, in YAML or JSON; - for the input. May be "
+        "given several times",
+    )
+    report.add_argument(
+        "--output", metavar="PAGE", help="the page; - for the output (default: SWEEP.html)"
+    )
+
     wait = _command(commands, "wait", "Wait for a sweep's end, or for a phase.", "look")
     _sweep(wait)
     wait.add_argument("--for", dest="phase", choices=SWEEP_PHASES, help="default: its end")

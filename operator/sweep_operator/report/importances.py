@@ -1,0 +1,126 @@
+"""How much each parameter matters, by Optuna's PED-ANOVA: fANOVA doesn't end on 10,000 runs."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.trial import create_trial
+
+from sweep_operator.report.axes import Axis
+from sweep_operator.report.figure import BEST, Figure, Section
+from sweep_operator.report.results import Results, Scored
+from sweep_operator.report.words import label, several
+
+FEWEST: Final = 10
+"""PED-ANOVA compares the best tenth with all."""
+ENOUGH: Final = 50
+
+MOST_BARS: Final = 40
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+class Importances(NamedTuple):
+    """What is known of them."""
+
+    weights: Mapping[str, float]
+    """By parameter, the greatest first; they sum to 1. Empty where there are none."""
+    sentence: str
+    """Why there are none, or how far they are to be trusted."""
+
+
+def importances(results: Results, axes: Sequence[Axis]) -> Importances:
+    """Rate parameters by what tells the best tenth of the points from all."""
+    scored, thing = results.scored, results.thing
+    if results.metric is None:
+        return Importances({}, "There are none without a metric.")
+    if len(scored) < FEWEST:
+        have = f"at least {FEWEST} {thing}s with a value, and there {_is(len(scored))}"
+        return Importances({}, f"There are none yet: it takes {have} {len(scored) or 'none'}.")
+    if len(axes) < 2:
+        return Importances(
+            {}, "There are none: it takes two parameters that differ between runs to compare them."
+        )
+    if len({each.value for each in scored}) == 1:
+        return Importances({}, f"There are none: all {thing}s have the same value.")
+    weights = _weights(results, scored, axes)
+    if not any(weights.values()):
+        return Importances({}, f"There are none: the best {thing}s are like all others.")
+    how = (
+        f"How much the best tenth of {several(len(scored), thing)} differs from all of them in a "
+        "parameter (PED-ANOVA, which looks at one parameter at a time); the shares sum to 1."
+    )
+    few = f" From fewer than {ENOUGH} {thing}s this is a rough guess."
+    return Importances(weights, how + (few if len(scored) < ENOUGH else ""))
+
+
+def _is(count: int) -> str:
+    return "is" if count < 2 else "are"
+
+
+def _weights(
+    results: Results, scored: Sequence[Scored], axes: Sequence[Axis]
+) -> Mapping[str, float]:
+    study = optuna.create_study()
+    distributions = {
+        axis.name: found for axis in axes if (found := _distribution(axis, scored)) is not None
+    }
+    by_name = {axis.name: axis for axis in axes}
+    trials = []
+    for each in scored:
+        places = {
+            name: place
+            for name, value in each.run.parameters.items()
+            if name in distributions and (place := by_name[name].place(value)) is not None
+        }
+        known = {name: distributions[name] for name in places}
+        loss = results.loss(each.value)
+        trials.append(create_trial(params=places, distributions=known, value=loss))
+    study.add_trials(trials)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of parameters that few runs have
+        return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+
+
+def _distribution(axis: Axis, scored: Sequence[Scored]) -> BaseDistribution | None:
+    if axis.categories is not None:
+        return CategoricalDistribution(range(len(axis.categories)))
+    places = [
+        place
+        for each in scored
+        if axis.name in each.run.parameters
+        and (place := axis.place(each.run.parameters[axis.name])) is not None
+    ]
+    return FloatDistribution(min(places), max(places), log=axis.log) if places else None
+
+
+def section(found: Importances) -> Section:
+    """A bar for each parameter."""
+    shown = list(found.weights.items())[:MOST_BARS][::-1]
+    if not shown:
+        return Section("importances", "Parameter importances", [found.sentence])
+    places = list(range(len(shown)))
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "y": places,
+        "x": [weight for _, weight in shown],
+        "marker": {"color": BEST},
+        "text": [f"{weight:.2f}" for _, weight in shown],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "hoverinfo": "skip",
+    }
+    ticks = [label(name) for name, _ in shown]
+    layout = {
+        "xaxis": {"range": [0, 1.05 * max(found.weights.values())], "title": {"text": "share"}},
+        "yaxis": {"tickvals": places, "ticktext": ticks, "showgrid": False},
+        "bargap": 0.4,
+    }
+    name, weight = next(iter(found.weights.items()))
+    told = f"Importances: {name} matters most, with a share of {weight:.2f}."
+    figure = Figure(told, [bars], layout, height=90 + 30 * len(shown))
+    return Section("importances", "Parameter importances", [found.sentence], [figure])
