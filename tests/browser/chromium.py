@@ -22,7 +22,6 @@ OPTIONS = (
     "--no-sandbox",
     "--no-first-run",
     "--disable-gpu",
-    "--enable-unsafe-swiftshader",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
     "--remote-debugging-port=0",
@@ -36,7 +35,7 @@ class Tab:
         self._socket = socket
         self._last = 0
         self.errors: list[str] = []
-        """What the console has been told that is no good news, and exceptions that nobody caught."""
+        """Bad news that the console was told, and exceptions that nobody caught."""
         self.requests: list[str] = []
         """The addresses that were asked for."""
         for domain in ("Page", "Runtime", "Log", "Network"):

@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 from sweep_operator.api.names import API_VERSION, LABEL_SWEEP, LABEL_SWEEP_UID
-from sweep_operator.planning.times import timestamp
+from sweep_operator.planning.times import seconds, timestamp
 
 Json = dict[str, Any]
 
@@ -41,8 +41,10 @@ def sweep_of_forty(
 
 
 def now_of(records: list[Json]) -> float:
-    """A time after all that is on record."""
-    return START + 60.0 * 60 * (1 + len(records) // 10)
+    """A while after the last of what is on record."""
+    attempts = [each for record in records for each in record["status"].get("attempts", ())]
+    times = [each.get("finished", each["started"]) for each in attempts]
+    return max(map(seconds, times), default=START) + 240
 
 
 def _record(number: int, begin: float, chance: random.Random, left: int) -> tuple[Json, float]:
@@ -178,7 +180,8 @@ def _sweep(records: list[Json], *, ended: bool) -> Json:
     phases = [record["status"]["phase"] for record in records]
     names = ("Pending", "Running", "Finished", "Failed", "Crashed", "Killed")
     last = max((record["status"].get("completionTime", "") for record in records), default="")
-    sentence = f"{len(records)} of 60 runs made, at most {PARALLELISM} at a time."
+    cap = len(records) + (0 if ended else 20)
+    sentence = f"{len(records)} of {cap} runs made, at most {PARALLELISM} at a time."
     if ended:
         sentence = f"The cap of {len(records)} runs is reached and none is active."
     status: Json = {
@@ -206,7 +209,7 @@ def _sweep(records: list[Json], *, ended: bool) -> Json:
             "state": "Running",
             "metric": {"name": "accuracy", "goal": "maximize"},
             "parallelism": PARALLELISM,
-            "runCap": len(records) if ended else 60,
+            "runCap": cap,
             "earlyTerminate": {"type": "hyperband", "minIter": 3},
             "parameters": {
                 "learning_rate": {

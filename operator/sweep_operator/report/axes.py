@@ -34,7 +34,7 @@ class Axis:
         """Where a value stands; None for one that isn't on this axis."""
         if self.categories is not None:
             return self.positions.get(identity(value))
-        return float(value) if _is_number(value) else None
+        return float(value) if is_number(value) else None
 
 
 def names(results: Results) -> list[str]:
@@ -70,7 +70,7 @@ def axes(results: Results, runs: Sequence[Run]) -> list[Axis]:
 
 
 def _axis(name: str, distinct: list[JsonValue], entry: Json) -> Axis:
-    numbers = [value for value in distinct if _is_number(value)]
+    numbers = [value for value in distinct if is_number(value)]
     whole = len(numbers) == len(distinct)
     listed = "values" in entry and len(distinct) <= MOST_CATEGORIES
     if whole and not listed:
@@ -103,5 +103,6 @@ def left_out(found: Sequence[Axis]) -> list[str]:
     return [f"Shown are {MOST_SHOWN} of {len(found)} parameters: those that matter most."]
 
 
-def _is_number(value: JsonValue) -> TypeGuard[int | float]:
+def is_number(value: JsonValue) -> TypeGuard[int | float]:
+    """Not true or false, which Python has for numbers."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -50,7 +50,7 @@ def _figure(results: Results, metric: str, runs: Sequence[Run]) -> Figure:
     layout: dict[str, Any] = {
         "xaxis": {"title": {"text": "step"}, "zeroline": False},
         "yaxis": {"title": {"text": label(metric)}, "type": spread(values), "zeroline": False},
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         "hovermode": "closest",
     }
     told = f"{metric} by step, of {several(len(runs), 'run')}."
@@ -61,7 +61,7 @@ def _lines(results: Results, metric: str, runs: Sequence[Run]) -> Iterator[Trace
     for phase in RunPhase:
         of = [run for run in runs if run.phase is phase and run is not results.best]
         style = {"color": COLORS[phase], "width": 1.2}
-        yield from _trace(phase.value, metric, of, {"line": style, "opacity": 0.55})
+        yield from _trace(phase.value, metric, of, {"line": style, "opacity": 0.7})
     if results.best in runs and results.best is not None:
         strong = {"line": {"color": BEST, "width": 2.5}}
         yield from _trace("best run", metric, [results.best], strong)

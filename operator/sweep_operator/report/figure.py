@@ -67,6 +67,8 @@ class Sample(NamedTuple):
     """Some of many."""
 
     kept: list[Any]
+    step: int
+    """Every which one it is."""
     sentence: str
     """How they were chosen; empty where they are all."""
 
@@ -74,10 +76,10 @@ class Sample(NamedTuple):
 def sample(things: Sequence[T], most: int, plural: str) -> Sample:
     """At most so many of them, evenly: every 5th of 10,000 runs."""
     if len(things) <= most:
-        return Sample(list(things), "")
+        return Sample(list(things), 1, "")
     step = -(-len(things) // most)
     sentence = f"Shown is every {ordinal(step)} of {len(things):,} {plural}."
-    return Sample(list(things[::step]), sentence)
+    return Sample(list(things[::step]), step, sentence)
 
 
 def spread(values: Sequence[float]) -> str:

@@ -78,9 +78,9 @@ def _unfinished(results: Results) -> Iterator[str]:
 
 def _facts(results: Results) -> Iterator[tuple[str, str]]:
     spec, status = results.spec, results.status
-    yield "Status", _badge(status.get("phase") or "none yet")
-    if sentence := _sentence(results):
-        yield "", sentence
+    sentence = _sentence(results)
+    phase = _badge(status.get("phase") or "none yet")
+    yield "Status", joined(phase, f". {sentence}" if sentence else "")
     yield "Method", spec["method"]
     if results.metric is None:
         yield "Metric", "none: no run is best"
@@ -106,29 +106,19 @@ def _sentence(results: Results) -> str:
     return ""
 
 
-def _badge(phase: str) -> Markup:
-    return element("span", phase, class_="badge", data_phase=phase)
+def _badge(phase: str, told: str | None = None) -> Markup:
+    return element("span", told or phase, class_="badge", data_phase=phase)
 
 
 def _counts(results: Results) -> Markup:
     counts, cap = results.ledger.counts, results.spec.get("runCap")
     total = f"{len(results.runs):,}" + (f" of at most {cap:,}" if cap else "")
-    return joined(
-        total,
-        [
-            joined(
-                " ",
-                element(
-                    "span",
-                    f"{counts[phase]:,} {phase.value}",
-                    class_="badge",
-                    data_phase=phase.value,
-                ),
-            )
-            for phase in RunPhase
-            if counts[phase]
-        ],
-    )
+    badges = [
+        _badge(phase.value, f"{counts[phase]:,} {phase.value}")
+        for phase in RunPhase
+        if counts[phase]
+    ]
+    return element("span", total, [joined(" ", each) for each in badges], class_="counts")
 
 
 def _best(results: Results) -> Markup:

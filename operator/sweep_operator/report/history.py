@@ -20,6 +20,8 @@ from sweep_operator.report.results import Results, Run, Scored
 from sweep_operator.report.words import label, number, several
 
 MOST_SHOWN: Final = 2_000
+MANY: Final = 200
+"""Marks that are smaller then."""
 
 
 def section(results: Results) -> Section:
@@ -102,12 +104,13 @@ def _repeats(results: Results, kept: Sequence[Scored]) -> Iterator[Trace]:
 
 def _values(results: Results, kept: Sequence[Scored]) -> Iterator[Trace]:
     mean = "mean of a point" if results.repeats > 1 else "value"
+    size = 7 if len(kept) <= MANY else 5
     groups = (
-        (True, mean, {"color": COLORS[RunPhase.FINISHED], "size": 7, "opacity": 0.75}),
+        (True, mean, {"color": COLORS[RunPhase.FINISHED], "size": size, "opacity": 0.75}),
         (
             False,
             "stopped early: its best on the way",
-            {"color": COLORS[RunPhase.KILLED], "size": 7, "symbol": "diamond-open"},
+            {"color": COLORS[RunPhase.KILLED], "size": size, "symbol": "diamond-open"},
         ),
     )
     for counts, name, marker in groups:
@@ -164,6 +167,7 @@ def _best_so_far(results: Results) -> Iterator[Trace]:
 
 
 def _marks(results: Results, kept: Sequence[Run]) -> Iterator[Trace]:
+    size = 8 if len(kept) <= MANY else 4
     for phase in RunPhase:
         of = [run for run in kept if run.phase is phase]
         if of:
@@ -174,7 +178,7 @@ def _marks(results: Results, kept: Sequence[Run]) -> Iterator[Trace]:
                 "x": [results.point_of(run) for run in of],
                 "y": [0] * len(of),
                 "yaxis": "y2",
-                "marker": {"color": COLORS[phase], "symbol": SYMBOLS[phase], "size": 8},
+                "marker": {"color": COLORS[phase], "symbol": SYMBOLS[phase], "size": size},
                 "text": [
                     f"Run {run.number}: {phase.value} {label(run.facts.reason)}".strip()
                     for run in of

@@ -6,6 +6,8 @@
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const plots = Array.from(document.querySelectorAll(".plot"));
   const PAPER_WIDTH = 680;
+  // By default there is one that sends the plot to a host of plotly's.
+  const BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]];
 
   function color(name) {
     return getComputedStyle(root).getPropertyValue("--" + name).trim();
@@ -17,6 +19,8 @@
     const line = color("line");
     const axis = {
       automargin: true,
+      exponentformat: "e",
+      minexponent: 5,
       gridcolor: line,
       linecolor: line,
       zerolinecolor: line,
@@ -33,36 +37,29 @@
         margin: { l: 64, r: 16, t: 30, b: 48 },
         xaxis: axis,
         yaxis: axis,
-        bargap: 0.3,
-      },
-      data: {
-        parcoords: [
-          {
-            labelfont: { color: ink, size: 13 },
-            tickfont: { color: ink, size: 11 },
-            rangefont: { color: "rgba(0,0,0,0)", size: 1 },
-            unselected: { line: { color: line, opacity: 0.3 } },
-          },
-        ],
+        annotationdefaults: {
+          showarrow: false,
+          font: { color: ink, size: 11 },
+          bgcolor: color("paper"),
+          borderpad: 1,
+          opacity: 0.8,
+        },
       },
     };
   }
 
-  // Parallel coordinates are the only plot that needs it.
-  function hasWebgl() {
-    const canvas = document.createElement("canvas");
-    return Boolean(canvas.getContext("webgl2") || canvas.getContext("webgl"));
-  }
-
   function draw(plot) {
     const figure = figures[Number(plot.dataset.figure)];
-    if (figure.data.some((trace) => trace.type === "parcoords") && !hasWebgl()) {
-      plot.textContent = "This plot needs WebGL, which the browser doesn't offer.";
-      plot.classList.add("without");
-      return Promise.resolve();
-    }
     const layout = Object.assign({}, figure.layout, { template: template(), autosize: true });
-    const options = { responsive: true, displaylogo: false, displayModeBar: "hover" };
+    const options = {
+      responsive: true,
+      displaylogo: false,
+      plotlyServerURL: "",
+      modeBarButtons: BUTTONS,
+    };
+    if (plot.closest(".small")) {
+      options.displayModeBar = false;
+    }
     return Plotly.newPlot(plot, figure.data, layout, options);
   }
 

@@ -22,7 +22,7 @@ def section(results: Results, axes: Sequence[Axis], shown: Sequence[Axis]) -> Se
         sentence = "It takes runs with a value, and parameters that differ between them."
         return Section("slices", TITLE, [sentence])
     kept = sample(results.scored, MOST_POINTS, f"{results.thing}s with a value")
-    sentences = [f"{results.metric} by each parameter; the best is the star."]
+    sentences = [f"How each parameter alone goes with {results.metric}; the best is the star."]
     sentences += [kept.sentence] if kept.sentence else []
     best = next((e for e in results.scored if e.counts and e.run is results.best), None)
     figures = [_slice(results, axis, kept.kept, best) for axis in shown]
@@ -31,7 +31,7 @@ def section(results: Results, axes: Sequence[Axis], shown: Sequence[Axis]) -> Se
 
 def _slice(results: Results, axis: Axis, kept: Sequence[Scored], best: Scored | None) -> Figure:
     there = [each for each in kept if axis.name in each.run.parameters]
-    traces = [_dots(axis, there, {"color": COLORS[RunPhase.FINISHED], "size": 6, "opacity": 0.6})]
+    traces = [_dots(axis, there, {"color": COLORS[RunPhase.FINISHED], "size": 6, "opacity": 0.75})]
     if best is not None and axis.name in best.run.parameters:
         traces.append(_dots(axis, [best], {"color": BEST, "size": 12, "symbol": "star"}))
     layout = {

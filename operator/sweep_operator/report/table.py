@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from sweep_operator.report.axes import entries, names
+from sweep_operator.report.axes import entries, is_number, names
 from sweep_operator.report.markup import Markup, element
 from sweep_operator.report.results import Results, Run
 from sweep_operator.report.words import duration, moment, number, several, text_of
@@ -19,16 +19,17 @@ def table(results: Results) -> Markup:
     if not results.runs:
         return element("p", "There are no runs yet.")
     parameters = names(results)
-    columns = ["Run", *(["Point"] if results.repeats > 1 else []), "Status", "Reason"]
-    columns += [results.metric] if results.metric is not None else []
-    last = ["Attempts", "Preemptions", "Started", "Duration"]
-    heads = [_head(name, class_="") for name in columns]
-    heads += [_head(name, class_="parameter") for name in parameters]
-    heads += [_head(name, class_="") for name in last]
+    heads = [_head("Run")]
+    heads += [_head("Point", "number")] if results.repeats > 1 else []
+    heads += [_head("Status"), _head("Reason")]
+    heads += [_head(results.metric, "number")] if results.metric is not None else []
+    heads += [_head(name, f"parameter{_alignment(results, name)}") for name in parameters]
+    heads += [_head("Attempts", "number"), _head("Preemptions", "number")]
+    heads += [_head("Started"), _head("Duration", "number")]
     caption = element(
         "caption",
         f"{several(len(results.runs), 'run')} as of {moment(results.now)}. ",
-        "Sort by a column with its name.",
+        "A click on a column's name sorts by it.",
         _constants(results),
     )
     return element(
@@ -56,8 +57,14 @@ def _constants(results: Results) -> str:
     return f" The same in all runs: {', '.join(told)}." if told else ""
 
 
-def _head(name: str, class_: str) -> Markup:
-    return element("th", element("button", name, type="button"), scope="col", class_=class_ or None)
+def _head(name: str, class_: str | None = None) -> Markup:
+    return element("th", element("button", name, type="button"), scope="col", class_=class_)
+
+
+def _alignment(results: Results, name: str) -> str:
+    """Numbers stand on the right, and so does what is above nothing else."""
+    values = (run.parameters[name] for run in results.runs if name in run.parameters)
+    return " number" if all(map(is_number, values)) else ""
 
 
 def _row(results: Results, run: Run, parameters: Sequence[str]) -> Markup:
@@ -103,7 +110,7 @@ def _message(run: Run) -> Markup | str:
 
 
 def _value(value: JsonValue) -> Markup:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if is_number(value):
         return _number(value)
     text = text_of(value)
     return element("td", _short(text), title=text if len(text) > LONGEST_TEXT else None)

@@ -42,7 +42,7 @@ def section(results: Results) -> Section:
     )
     sentences = [f"A bar is an attempt, coloured by its outcome. {crashed}"]
     sentences += [kept.sentence] if kept.sentence else []
-    traces = [*_waits(bars), *_attempts(bars), *_preemptions(bars)]
+    traces = [*_waits(bars), *_attempts(bars, kept.step), *_preemptions(bars)]
     told = f"{several(len(bars), 'attempt')} of {several(len(kept.kept), 'run')} over time."
     height = 110 + min(max(ROW * len(kept.kept), 120), 700)
     figure = Figure(told, traces, _layout(kept.kept), height)
@@ -57,7 +57,7 @@ def _bars(run: Run, now: float) -> Iterator[Bar]:
             yield Bar(run, attempt, start, max(now if end is None else end, start), outcome)
 
 
-def _attempts(bars: Sequence[Bar]) -> Iterator[Trace]:
+def _attempts(bars: Sequence[Bar], step: int) -> Iterator[Trace]:
     for outcome in RunPhase:
         of = [bar for bar in bars if bar.outcome is outcome]
         if of:
@@ -68,7 +68,7 @@ def _attempts(bars: Sequence[Bar]) -> Iterator[Trace]:
                 "base": [_time(bar.start) for bar in of],
                 "x": [(bar.end - bar.start) * 1000 for bar in of],
                 "y": [bar.run.number for bar in of],
-                "width": 0.7,
+                "width": 0.7 * step,
                 "marker": {"color": COLORS[outcome]},
                 "text": [_told(bar) for bar in of],
                 "textposition": "none",
@@ -121,7 +121,7 @@ def _preemptions(bars: Sequence[Bar]) -> Iterator[Trace]:
             "showlegend": False,
             "x": [_time(bar.end) for bar in of],
             "y": [bar.run.number for bar in of],
-            "marker": {"color": COLORS[RunPhase.CRASHED], "symbol": "x-thin-open", "size": 7},
+            "marker": {"color": COLORS[RunPhase.CRASHED], "symbol": "line-ns-open", "size": 8},
             "text": [_told(bar) for bar in of],
             "hoverinfo": "text",
         }
