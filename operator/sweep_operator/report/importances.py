@@ -5,7 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+)
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import create_trial
 
@@ -61,40 +65,50 @@ def _is(count: int) -> str:
     return "is" if count < 2 else "are"
 
 
+class _Column(NamedTuple):
+    """A parameter as Optuna has it."""
+
+    places: Mapping[int, float]
+    """By the number of the point; not all need have it."""
+    distribution: BaseDistribution
+
+
 def _weights(
     results: Results, scored: Sequence[Scored], axes: Sequence[Axis]
 ) -> Mapping[str, float]:
+    columns = {axis.name: each for axis in axes if (each := _column(axis, scored)) is not None}
     study = optuna.create_study()
-    distributions = {
-        axis.name: found for axis in axes if (found := _distribution(axis, scored)) is not None
-    }
-    by_name = {axis.name: axis for axis in axes}
-    trials = []
-    for each in scored:
-        places = {
-            name: place
-            for name, value in each.run.parameters.items()
-            if name in distributions and (place := by_name[name].place(value)) is not None
-        }
-        known = {name: distributions[name] for name in places}
-        loss = results.loss(each.value)
-        trials.append(create_trial(params=places, distributions=known, value=loss))
-    study.add_trials(trials)
+    study.add_trials(
+        create_trial(
+            params={
+                n: c.places[each.number] for n, c in columns.items() if each.number in c.places
+            },
+            distributions={
+                n: c.distribution for n, c in columns.items() if each.number in c.places
+            },
+            value=results.loss(each.value),
+        )
+        for each in scored
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of parameters that few runs have
         return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
 
 
-def _distribution(axis: Axis, scored: Sequence[Scored]) -> BaseDistribution | None:
-    if axis.categories is not None:
-        return CategoricalDistribution(range(len(axis.categories)))
-    places = [
-        place
+def _column(axis: Axis, scored: Sequence[Scored]) -> _Column | None:
+    """A parameter's places; None where all are the same."""
+    places = {
+        each.number: place
         for each in scored
         if axis.name in each.run.parameters
         and (place := axis.place(each.run.parameters[axis.name])) is not None
-    ]
-    return FloatDistribution(min(places), max(places), log=axis.log) if places else None
+    }
+    distinct = sorted(set(places.values()))
+    if len(distinct) < 2:
+        return None
+    if axis.categories is not None:
+        return _Column(places, CategoricalDistribution(range(len(axis.categories))))
+    return _Column(places, FloatDistribution(distinct[0], distinct[-1], log=axis.log))
 
 
 def section(found: Importances) -> Section:

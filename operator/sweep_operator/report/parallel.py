@@ -177,11 +177,11 @@ def _layout(scales: Sequence[Scale]) -> dict[str, Any]:
         "xaxis": {
             "tickvals": places,
             "ticktext": [label(scale.name) for scale in scales],
-            "range": [-0.15, len(scales) - 0.6],
+            "range": [-0.3, len(scales) - 0.6],
             "side": "top",
             "showgrid": False,
             "zeroline": False,
-            "tickangle": -20 if len(scales) > 8 else 0,
+            "autotickangles": [0, -20],
             "fixedrange": True,
         },
         "yaxis": {"range": [-0.22, 1.06], "visible": False, "fixedrange": True},
@@ -199,7 +199,7 @@ def _layout(scales: Sequence[Scale]) -> dict[str, Any]:
         "annotations": list(_ticks(scales)),
         "legend": {"orientation": "h", "y": 1.12, "yanchor": "bottom", "x": 0},
         "hovermode": "closest",
-        "margin": {"l": 20, "r": 60, "t": 60, "b": 10},
+        "margin": {"l": 30, "r": 60, "t": 60, "b": 10},
     }
 
 

@@ -5,7 +5,7 @@
   const root = document.documentElement;
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const plots = Array.from(document.querySelectorAll(".plot"));
-  const PAPER_WIDTH = 680;
+  const PAPER = { whole: 690, half: 335 };
   // By default there is one that sends the plot to a host of plotly's.
   const BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]];
 
@@ -67,9 +67,14 @@
     return plots.filter((plot) => plot.classList.contains("js-plotly-plot"));
   }
 
-  function recolor(change) {
-    const update = Object.assign({ template: template() }, change);
-    return Promise.all(drawn().map((plot) => Plotly.relayout(plot, update)));
+  function recolor(width) {
+    const colors = template();
+    return Promise.all(
+      drawn().map((plot) => {
+        const size = width ? { autosize: false, width: width(plot) } : { autosize: true, width: null };
+        return Plotly.relayout(plot, Object.assign({ template: colors }, size));
+      })
+    );
   }
 
   // One after the other: the page can be read while the later ones are drawn.
@@ -120,14 +125,14 @@
     });
   }
 
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => recolor({}));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => recolor());
   addEventListener("beforeprint", () => {
     root.dataset.printing = "";
-    recolor({ autosize: false, width: PAPER_WIDTH });
+    recolor((plot) => (plot.closest(".small") ? PAPER.half : PAPER.whole));
   });
   addEventListener("afterprint", () => {
     delete root.dataset.printing;
-    recolor({ autosize: true, width: null });
+    recolor();
   });
 
   drawAll();
