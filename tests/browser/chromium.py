@@ -84,16 +84,16 @@ class Tab:
         self.send("Page.navigate", url=file.resolve().as_uri())
         self.until("document.documentElement?.dataset.drawn")
 
-    def looks(self, width: int, scheme: str) -> None:
-        """Set the window's width, and whether people like it light or dark."""
-        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    def looks(self, width: int, height: int, scheme: str) -> None:
+        """Set the window's size, and whether people like it light or dark."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.send("Emulation.setDeviceMetricsOverride", **metrics)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.send("Emulation.setEmulatedMedia", features=features)
 
-    def screenshot(self, file: Path, *, whole: bool = True) -> None:
-        """Write what is to be seen into a PNG."""
-        found = self.send("Page.captureScreenshot", captureBeyondViewport=whole)
+    def screenshot(self, file: Path) -> None:
+        """Write what the window shows into a PNG."""
+        found = self.send("Page.captureScreenshot")
         file.write_bytes(base64.b64decode(found["data"]))
 
     def print_to(self, file: Path) -> None:

@@ -20,7 +20,7 @@ HOSTILE = '</script><img src=x onerror="alert(1)"><a href="https://attacker.exam
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     with opened(tmp_path_factory.mktemp("chromium")) as found:
-        found.looks(1280, "light")
+        found.looks(1280, 900, "light")
         yield found
 
 
@@ -125,7 +125,7 @@ def test_the_plots_take_the_colours_of_the_page(forty: Forty) -> None:
     body = "getComputedStyle(document.body).backgroundColor"
     colors = set()
     for scheme in ("dark", "light"):
-        tab.looks(1280, scheme)
+        tab.looks(1280, 900, scheme)
         tab.until(
             f"{background} === getComputedStyle(document.documentElement)"
             ".getPropertyValue('--paper').trim()"
@@ -136,7 +136,7 @@ def test_the_plots_take_the_colours_of_the_page(forty: Forty) -> None:
 
 def test_a_page_that_is_printed_is_light_and_fits(forty: Forty, tmp_path: Path) -> None:
     tab, _ = forty
-    tab.looks(1280, "dark")
+    tab.looks(1280, 900, "dark")
     sizes = f"Array.from({PLOTS}, (plot) => plot._fullLayout)"
     printed = json.loads(
         tab.run(f"""
@@ -149,7 +149,7 @@ def test_a_page_that_is_printed_is_light_and_fits(forty: Forty, tmp_path: Path) 
     tab.run("dispatchEvent(new Event('afterprint'))")
     tab.print_to(tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
-    tab.looks(1280, "light")
+    tab.looks(1280, 900, "light")
 
 
 def test_text_that_people_write_is_shown_as_it_is_and_does_nothing(

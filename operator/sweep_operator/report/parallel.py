@@ -73,7 +73,7 @@ def section(results: Results, axes: Sequence[Axis], shown: Sequence[Axis]) -> Se
         if of
     ]
     how = (
-        f"A line is a {results.thing}. A click on a name above the plot hides those lines, or "
+        f"A line is a {results.thing}. A click on a name below the plot hides those lines, or "
         "shows them again."
     )
     sentences = [how, *([chosen] if chosen else []), *left_out(axes)]
@@ -197,9 +197,9 @@ def _layout(scales: Sequence[Scale]) -> dict[str, Any]:
             for place in places
         ],
         "annotations": list(_ticks(scales)),
-        "legend": {"orientation": "h", "y": 1.12, "yanchor": "bottom", "x": 0},
+        "legend": {"orientation": "h", "y": 0, "yanchor": "top", "x": 0},
         "hovermode": "closest",
-        "margin": {"l": 30, "r": 60, "t": 60, "b": 10},
+        "margin": {"l": 30, "r": 60, "t": 40, "b": 30},
     }
 
 
