@@ -1,4 +1,7 @@
-"""How much each parameter matters, by Optuna's PED-ANOVA: fANOVA doesn't end on 10,000 runs."""
+"""How much each parameter matters, by Optuna's PED-ANOVA.
+
+It takes a moment for 10,000 runs, and nothing more to install; fANOVA takes scikit-learn, and long.
+"""
 
 import warnings
 from collections.abc import Mapping, Sequence

@@ -103,7 +103,7 @@ def _scale(axis: Axis, lines: Sequence[Scored]) -> Scale:
     ]
     if axis.categories is not None:
         ticks = {float(place): text for place, text in enumerate(axis.categories)}
-        return _from_0_to_1(axis.name, found, dict(list(ticks.items()) if ticks else []))
+        return _from_0_to_1(axis.name, found, ticks)
     return _numbers(axis.name, found, log=axis.log)
 
 

@@ -60,7 +60,8 @@ class TestHistory:
         assert "Killed" not in shown
 
     def test_repeats_count_by_the_mean_of_their_point_once_all_have_ended(self) -> None:
-        records = [*runs(0.2, 0.4, 0.1, None, 0.05), run(6, None, "Running")]
+        told = run(4, 0.9, "Failed")
+        records = [*runs(0.2, 0.4, 0.1), told, run(5, 0.05), run(6, None, "Running")]
         shown = read(sweep(repeats=2), records).traces("loss of 2 points")
         mean = shown["mean of a point"]
         assert mean["x"] == [1, 2]
@@ -136,6 +137,16 @@ class TestImportances:
         assert list(found.weights) == ["y", "x"]
         assert found.weights["y"] > 0.9
         assert sum(found.weights.values()) == pytest.approx(1)
+
+    @pytest.mark.parametrize(("goal", "first"), [("minimize", "y"), ("maximize", "x")])
+    def test_what_makes_runs_good_matters_and_not_what_makes_them_bad(
+        self, goal: str, first: str
+    ) -> None:
+        def value(parameters: dict[str, float]) -> float:
+            return (parameters["x"] > 0.9) - (parameters["y"] < 0.1) + parameters["x"] / 10
+
+        found = self.of(200, value, metric={"name": "loss", "goal": goal})
+        assert next(iter(found.weights)) == first
 
     def test_few_runs_are_a_rough_guess_and_fewer_none(self) -> None:
         assert "rough guess" in self.of(49, itemgetter("y")).sentence
