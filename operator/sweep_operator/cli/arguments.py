@@ -105,7 +105,9 @@ def _looks(commands: Commands) -> None:
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it is printed")
     logs.add_argument("--tail", type=int, metavar="LINES", help="only the last ones")
 
-    told = "Make an HTML page of a sweep, of the cluster or of what kubectl get has written to files."
+    told = (
+        "Make an HTML page of a sweep, of the cluster or of what kubectl get has written to files."
+    )
     report = _command(commands, "report", told, "report")
     name = report.add_argument("sweep", metavar="[NAMESPACE/]NAME", nargs="?")
     _completed(name, _sweeps)

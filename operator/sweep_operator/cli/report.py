@@ -1,5 +1,6 @@
-"""`report`: an HTML page of a sweep and its runs, of what `kubectl get` has written to files."""
+"""`report`: an HTML page of a sweep and its runs, of a cluster or of what `kubectl get` wrote."""
 
+import argparse
 import json
 import sys
 import time
@@ -13,47 +14,51 @@ from sweep_operator.api.model import ObservedModel, problems
 from sweep_operator.api.names import LABEL_SWEEP_UID
 from sweep_operator.api.run import SweepRun
 from sweep_operator.api.sweep import SweepStatus
+from sweep_operator.cli import target
 from sweep_operator.cli.files import FileError, Json, documents, read
+from sweep_operator.client.errors import ClientError
 
 NEEDS_PLOTLY = "report needs plotly: pip install 'sweep-operator[report]'"
 
 
-def report(files: Sequence[str], output: str | None) -> int:
-    """Write the page of the sweep in these files.
-
-    Args:
-        files: names, `-` for the standard input.
-        output: the page's name, `-` for the standard output, None for the sweep's name.
-    """
+def run(options: argparse.Namespace) -> int:
+    """Write the page of the sweep that is named, or that is in files."""
     if find_spec("plotly") is None:
-        print(NEEDS_PLOTLY, file=sys.stderr)
-        return 1
+        raise ClientError(NEEDS_PLOTLY)
     from sweep_operator.report.page import page  # noqa: PLC0415 (it needs plotly)
 
+    sweep, runs = _from_files(options.file) if options.file else _from_cluster(options)
+    made = page(sweep, runs, time.time()).encode(errors="replace")
+    file = options.output or f"{sweep['metadata']['name']}.html"
+    if file == "-":
+        sys.stdout.buffer.write(made)
+        return 0
+    try:
+        Path(file).write_bytes(made)
+    except OSError as error:
+        raise FileError(error.strerror or str(error), file) from error
+    print(f"{file}: {len(runs)} runs of {sweep['metadata']['name']}")
+    return 0
+
+
+def _from_cluster(options: argparse.Namespace) -> tuple[Json, list[Json]]:
+    if options.sweep is None:
+        raise ClientError("a page of which sweep? Give its name, or files by -f")
+    found = target.sweep(options)
+    return found.object, [each.object for each in found.runs()]
+
+
+def _from_files(files: Sequence[str]) -> tuple[Json, list[Json]]:
     found: list[Json] = []
     for file in files:
         try:
             found += _objects(read(file))
         except FileError as error:
-            print(f"{file}: {error}", file=sys.stderr)
-            return 1
+            raise FileError(str(error), file) from error
     try:
-        sweep, runs = chosen(found)
+        return chosen(found)
     except FileError as error:
-        print(f"{', '.join(files)}: {error}", file=sys.stderr)
-        return 1
-    made = page(sweep, runs, time.time()).encode(errors="replace")
-    target = output or f"{sweep['metadata']['name']}.html"
-    if target == "-":
-        sys.stdout.buffer.write(made)
-        return 0
-    try:
-        Path(target).write_bytes(made)
-    except OSError as error:
-        print(f"{target}: {error.strerror}", file=sys.stderr)
-        return 1
-    print(f"{target}: {len(runs)} runs of {sweep['metadata']['name']}")
-    return 0
+        raise FileError(str(error), ", ".join(files)) from error
 
 
 def _objects(text: str) -> list[Json]:
