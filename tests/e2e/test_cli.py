@@ -10,6 +10,7 @@ import yaml
 from tests.e2e.kube import Kube
 from tests.e2e.sweeps import complete, runs, sweep
 from tests.e2e.test_states import CHOICES, FOR_EVER, phases, running
+from tests.unit.report.reading import Read
 
 pytestmark = pytest.mark.e2e
 
@@ -114,6 +115,7 @@ def test_a_sweep_is_made_looked_at_scaled_and_deleted(kube: Kube, cli: Cli, tmp_
     ]
     (variable,) = yaml.safe_load(cli("best", "s", "-o", "env"))["env"]
     assert json.loads(variable["value"]) == {"x": 1}
+    assert len(Read.of(cli("report", "s", "--output", "-")).rows) == len(records)
     assert cli("logs", "s", "1") == "x is 3\n"
     assert cli("logs", "s", "--best", "--follow") == "x is 1\n"
     assert "has no run 9" in cli.refused("logs", "s", "9")

@@ -28,7 +28,7 @@ def refused(capsys: pytest.CaptureFixture[str], *files: str) -> str:
     """What is said of files of which no page can be made."""
     assert main(["report", *(word for file in files for word in ("-f", file))]) == 1
     assert not list(Path().glob("*.html"))
-    return capsys.readouterr().err
+    return capsys.readouterr().err.removeprefix("error: ")
 
 
 def made(page: str = "digits.html") -> Read:
@@ -136,4 +136,4 @@ def test_a_page_that_can_not_be_written_is_told(capsys: pytest.CaptureFixture[st
     sweep, records = sweep_of_forty(1)
     Path("all.json").write_text(listed(sweep, *records))
     assert main(["report", "-f", "all.json", "--output", "none/page.html"]) == 1
-    assert capsys.readouterr().err == "none/page.html: No such file or directory\n"
+    assert capsys.readouterr().err == "error: none/page.html: No such file or directory\n"
