@@ -140,6 +140,7 @@ def test_failed_runs_are_run_again(kube: Kube, cli: Cli) -> None:
     assert "no run of s has Failed" in cli.refused("rerun", "s")
 
 
+@pytest.mark.slow
 def test_an_edit_that_no_operator_acts_upon_is_told(kube: Kube, cli: Cli, cluster: Kube) -> None:
     kube.apply(sweep("s", CHOICES, "true", state="Paused"))
     kube.until("sweep", "s", lambda state: bool(state.get("status")))
