@@ -4,33 +4,25 @@ import asyncio
 import json
 
 import pytest
+from tests.fakes.asked import Asked
 from tests.fakes.world import Result, World, sweep
-from typing_extensions import override
 
 from sweep_operator.effects.children import Children
-from sweep_operator.effects.suggester import Question, Suggester, answer
+from sweep_operator.effects.suggester import Question, answer
 from sweep_operator.effects.tokens import PodIdentity
 from sweep_operator.planning.reports import read_reports
 from sweep_operator.reconcile.report import Reporter
 from sweep_operator.search.method import Observation, Parameters
 
 
-class Listening(Suggester):
-    """Keeps what it is asked, and answers by chance."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.questions: list[Question] = []
-
-    @override
-    async def suggest(self, question: Question) -> Parameters | None:
-        self.questions.append(question)
-        return answer(question._replace(method="random"))
+def by_chance(question: Question) -> Parameters | None:
+    """Answers as random search does."""
+    return answer(question._replace(method="random"))
 
 
 async def lesson(**metric: str) -> Observation:
     """What the second run's question says of the first, which reports 4, 2 and 3 and fails."""
-    listening = Listening()
+    listening = Asked(by_chance)
     written = sweep(runCap=2, parallelism=1, method="tpe", metric={"name": "loss", **metric})
     world = World(written, suggester=listening)
     await world.settle()

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.fakes.asked import Asked, a_tenth
 from tests.fakes.world import Result, World, sweep
 from typing_extensions import override
 
@@ -102,22 +103,9 @@ def test_an_operator_killed_at_any_request_goes_on_with_the_same_points(
         assert world.status["best"] == seven.status["best"]
 
 
-class Asked(Suggester):
-    """Keeps what was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.questions: list[Question] = []
-
-    @override
-    async def suggest(self, question: Question) -> Parameters | None:
-        self.questions.append(question)
-        return {"x": question.number / 10}
-
-
 def test_a_search_that_learns_is_asked_once_a_point_and_learns_means() -> None:
     async def main() -> Asked:
-        asked = Asked()
+        asked = Asked(a_tenth)
         manifest = sweep(runCap=9, parallelism=1, repeats=3, method="tpe")
         world = World(manifest, lambda number, _: Result(0, f'{{"loss": {number}}}'), asked)
         await world.live(lambda: world.phase == "Finished")

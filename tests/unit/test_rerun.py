@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 from tests.fakes.apiserver import Call, Fault
+from tests.fakes.asked import Asked, a_tenth
 from tests.fakes.world import Result, World, sweep
 from tests.unit.test_preemption import evict, never
-from typing_extensions import override
 
 from sweep_operator.api.run import SweepRunStatus
 from sweep_operator.effects.api import ApiError
-from sweep_operator.effects.suggester import Question, Suggester
-from sweep_operator.search.method import Parameters
+from sweep_operator.effects.suggester import Question
 
 CONFLICT = ApiError(409, "Conflict", "the object has been modified")
 BROKEN = (2, 4)
@@ -590,22 +589,9 @@ def test_whenever_one_is_asked_for_it_runs_again_if_it_is_lost_by_then_and_only_
     assert heard == {True, False}
 
 
-class Asked(Suggester):
-    """Keeps what was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.questions: list[Question] = []
-
-    @override
-    async def suggest(self, question: Question) -> Parameters | None:
-        self.questions.append(question)
-        return {"x": question.number / 10}
-
-
 def test_a_search_takes_one_for_pending_and_then_learns_its_new_result() -> None:
     async def main() -> list[Question]:
-        asked = Asked()
+        asked = Asked(a_tenth)
         world = World(sweep(runCap=4, parallelism=1, method="tpe"), broken, asked)
         await world.live(lambda: finished(world))
         world.program = mended

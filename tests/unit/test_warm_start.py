@@ -5,30 +5,17 @@ import json
 from typing import Any
 
 import pytest
+from tests.fakes.asked import Asked
 from tests.fakes.world import NAMESPACE, Result, World, sweep
-from typing_extensions import override
 
 from sweep_operator.api.parameters import Parameter
-from sweep_operator.effects.suggester import Question, Suggester, answer
+from sweep_operator.effects.suggester import Question
 from sweep_operator.search import METHODS, Space
-from sweep_operator.search.method import Observation, Parameters
+from sweep_operator.search.method import Observation
 
 SPACE: dict[str, Any] = {"x": {"distribution": "uniform", "min": 0, "max": 1}}
 RUNS = 12
 """More than either method begins with."""
-
-
-class Asked(Suggester):
-    """Answers in this process, and keeps what was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.questions: list[Question] = []
-
-    @override
-    async def suggest(self, question: Question) -> Parameters | None:
-        self.questions.append(question)
-        return answer(question)
 
 
 def loss(number: int) -> float:
