@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 
 from sweep_operator.cli.files import FileError, Json, documents, read
 from sweep_operator.cli.output import dumped
@@ -11,23 +12,27 @@ from sweep_operator.cli.wandb import converted, is_wandb
 
 def run(options: argparse.Namespace) -> int:
     """Print the manifest."""
-    made = convert(options.file, options.name, options.image, options.template)
+    made = convert(documents(read(options.file)), options)
     print(dumped(made, "yaml"), end="")
     return 0
 
 
-def convert(file: str, name: str | None, image: str | None, template: str | None) -> Json:
+def convert(found: Iterable[Json], options: argparse.Namespace) -> Json:
     """The manifest of the Sweep that W&B's file describes; notes on it go to standard error.
+
+    Args:
+        found: the file's documents.
+        options: --name, and --image or --template; and the file's name, for the notes.
 
     Raises:
         FileError: the file is none of W&B's, or says what a Sweep can't.
     """
-    found = [each for each in documents(read(file)) if is_wandb(each)]
-    if len(found) != 1:
+    configs = [each for each in found if is_wandb(each)]
+    if len(configs) != 1:
         raise FileError("has no sweep of W&B's: that is a map with method and parameters")
-    job = next(iter(documents(read(template))), {}) if template else None
-    made = converted(found[0], name=name, image=image, job=job)
+    job = next(iter(documents(read(options.template))), {}) if options.template else None
+    made = converted(configs[0], name=options.name, image=options.image, job=job)
     preview(made.sweep, 1, None)
     for note in made.notes:
-        print(f"{file}: note: {note}", file=sys.stderr)
+        print(f"{options.file}: note: {note}", file=sys.stderr)
     return made.sweep

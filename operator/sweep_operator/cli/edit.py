@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
+from sweep_operator.cli.output import confirmed
 from sweep_operator.cli.target import sweep
 from sweep_operator.client import RefusedError, Sweep
 
@@ -25,8 +26,9 @@ _GITOPS: Final = ("argocd", "kustomize-controller", "helm-controller", "fleet")
 def run(options: argparse.Namespace) -> int:
     """Edit, and tell what is true now."""
     found = sweep(options)
-    if options.verb == "cancel" and not options.yes and not _confirmed(found):
-        print("nothing done", file=sys.stderr)
+    active = found.status.get("active", 0)
+    asks = options.verb == "cancel" and not options.yes and active
+    if asks and not confirmed(f"Cancel {found.name} and kill {_runs(active)}?"):
         return 1
     if options.verb == "scale":
         change: dict[str, object] = {"parallelism": options.parallelism}
@@ -72,16 +74,6 @@ def told(found: Sweep) -> str:
 
 def _runs(count: int) -> str:
     return f"{count} run{'' if count == 1 else 's'}"
-
-
-def _confirmed(found: Sweep) -> bool:
-    """Ask whether to kill, where there is somebody to be asked and something to be killed."""
-    active = found.status.get("active", 0)
-    if not active or not sys.stdin.isatty():
-        return True
-    print(f"Cancel {found.name} and kill {_runs(active)}? [y/N] ", end="", file=sys.stderr)
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _owner(found: Sweep, field: str) -> str | None:

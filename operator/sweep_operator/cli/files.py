@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,3 +45,11 @@ def documents(text: str) -> list[Json]:
     except yaml.YAMLError as error:
         raise FileError(f"is no YAML: {error}") from error
     return [each for each in found if isinstance(each, dict)]
+
+
+def sweeps(found: Iterable[Json]) -> list[Json]:
+    """The Sweeps among documents; FileError where there is none."""
+    chosen = [each for each in found if each.get("kind") == "Sweep"]
+    if not chosen:
+        raise FileError("has no Sweep: its manifest has kind: Sweep")
+    return chosen

@@ -17,10 +17,11 @@ def run(options: argparse.Namespace) -> int:
     """Print the logs that are asked for; 1 where one of them is gone."""
     found = sweep(options)
     chosen = _chosen(found, options)
+    cluster = connection(options)
     missing = 0
     for each in chosen:
         try:
-            for line in _log(found, each, options, connection(options)):
+            for line in _log(found, each, options, cluster):
                 print(f"{each.name}: {line}" if len(chosen) > 1 else line, flush=options.follow)
         except NotFoundError as error:
             if len(chosen) == 1:

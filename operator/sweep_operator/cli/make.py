@@ -1,12 +1,12 @@
 """`create` and `delete`."""
 
 import argparse
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from sweep_operator.cli.convert import convert
-from sweep_operator.cli.files import FileError, documents, read
+from sweep_operator.cli.files import FileError, documents, read, sweeps
+from sweep_operator.cli.output import confirmed
 from sweep_operator.cli.target import connection, sweep
 from sweep_operator.cli.wandb import is_wandb
 from sweep_operator.client import Sweep
@@ -20,8 +20,9 @@ def run(options: argparse.Namespace) -> int:
 def create(options: argparse.Namespace) -> int:
     """Create the sweeps of a file; prints the name of each."""
     dry_run = options.dry_run is not None
+    cluster = connection(options)
     for manifest in manifests(options):
-        made = Sweep.create(manifest, options.namespace, connection(options), dry_run=dry_run)
+        made = Sweep.create(manifest, options.namespace, cluster, dry_run=dry_run)
         print(f"{made.namespace}/{made.name}{' (server dry run)' if dry_run else ''}")
     return 0
 
@@ -30,27 +31,21 @@ def manifests(options: argparse.Namespace) -> list[Mapping[str, Any]]:
     """What a file asks to be created."""
     found = documents(read(options.file))
     if any(map(is_wandb, found)):
-        found = [convert(options.file, options.name, options.image, options.template)]
+        found = [convert(found, options)]
     elif options.name or options.image or options.template:
         raise FileError("--name, --image and --template go with a sweep file of W&B's")
-    sweeps = [each for each in found if each.get("kind") == "Sweep"]
-    if not sweeps:
-        raise FileError("has no Sweep: its manifest has kind: Sweep")
+    chosen = sweeps(found)
     if options.paused:
-        sweeps = [{**each, "spec": {**each.get("spec", {}), "state": "Paused"}} for each in sweeps]
-    return sweeps
+        chosen = [{**each, "spec": {**each.get("spec", {}), "state": "Paused"}} for each in chosen]
+    return chosen
 
 
 def delete(options: argparse.Namespace) -> int:
     """Delete a sweep, once a person at a terminal has said yes."""
     found = sweep(options)
-    if not options.yes and sys.stdin.isatty():
-        records = sum(found.counts.values())
-        print(f"Delete {found.name} and its {records} runs? [y/N] ", end="", file=sys.stderr)
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            print("nothing done", file=sys.stderr)
-            return 1
+    records = sum(found.counts.values())
+    if not options.yes and not confirmed(f"Delete {found.name} and its {records} runs?"):
+        return 1
     found.delete()
     print(f"{found.namespace}/{found.name} is being deleted")
     return 0

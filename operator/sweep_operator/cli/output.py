@@ -1,6 +1,7 @@
 """How things are printed: tables for people, JSON and YAML for programs."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -60,3 +61,15 @@ def _cell(value: object) -> str:
             return f"{value:.6g}"
         case _:
             return json.dumps(value)
+
+
+def confirmed(question: str) -> bool:
+    """Ask a person at a terminal, and say so if nothing is done; elsewhere nobody is asked."""
+    if not sys.stdin.isatty():
+        return True
+    print(f"{question} [y/N] ", end="", file=sys.stderr)
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return True
+    print("nothing done", file=sys.stderr)
+    return False

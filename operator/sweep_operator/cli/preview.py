@@ -11,9 +11,10 @@ from pydantic import JsonValue, ValidationError
 
 from sweep_operator.api.model import problems
 from sweep_operator.api.sweep import Sweep
-from sweep_operator.cli.files import FileError, Json, documents, read
+from sweep_operator.cli.files import FileError, Json, documents, read, sweeps
 from sweep_operator.cli.output import dumped, table
 from sweep_operator.cli.wandb import converted, is_wandb
+from sweep_operator.client.sweep import flat
 from sweep_operator.planning.early_termination import rule_of
 from sweep_operator.planning.sweep import Intent, InvalidSweepError
 from sweep_operator.search import SpaceError
@@ -52,10 +53,7 @@ def previews(file: str, count: int, seed: int | None) -> list[Preview]:
         converted(each, image="none").sweep if is_wandb(each) else each
         for each in documents(read(file))
     ]
-    sweeps = [each for each in found if each.get("kind") == "Sweep"]
-    if not sweeps:
-        raise FileError("has no Sweep: its manifest has kind: Sweep")
-    return [preview(each, count, seed) for each in sweeps]
+    return [preview(each, count, seed) for each in sweeps(found)]
 
 
 def preview(sweep: Json, count: int, seed: int | None) -> Preview:
@@ -122,7 +120,7 @@ def _plain(preview: Preview) -> dict[str, Any]:
 
 
 def _table(preview: Preview) -> str:
-    rows = [dict(_flat(run)) for run in preview.runs]
+    rows = [{name: _text(value) for name, value in flat(run)} for run in preview.runs]
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [
         [number, *(row.get(name, "-") for name in names)]
@@ -147,10 +145,5 @@ def _notes(preview: Preview) -> Iterator[str]:
         yield f"Runs are compared after {shown}{more} reports of the metric."
 
 
-def _flat(parameters: Mapping[str, JsonValue], above: str = "") -> Iterator[tuple[str, str]]:
-    """Values under dotted names, as `${args}` has them."""
-    for name, value in parameters.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield above + name, value if isinstance(value, str) else json.dumps(value)
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,5 +1,6 @@
 """What the API server's answers mean to a person, in one sentence each."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,13 @@ def test_a_long_list_is_read_page_by_page(
         "sweep.sweep-operator.io/a",
         "sweep.sweep-operator.io/b",
     ]
+
+
+def test_a_sweep_file_of_wandbs_is_created_from_the_standard_input_too(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("{method: grid, parameters: {x: {value: 1}}}"))
+    server.answers["POST", SWEEPS] = 201, sweep("s")
+    assert main(["create", "-", "--image", "train:1", "--name", "s"]) == 0
+    assert capsys.readouterr().out == "ml/s\n"
+    assert server.asked[-1][2]["spec"]["parameters"] == {"x": {"value": 1}}
