@@ -1,8 +1,10 @@
 """Requests to the API server, by kubectl's own configuration, and what its answers mean."""
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -125,14 +127,18 @@ class Connection:
 
         found = Configuration()
         try:
-            if self._in_cluster:
-                load_incluster_config(found)
-            else:
-                load_kube_config(self._kubeconfig, self._context, found)
+            with _complaints() as complaints:
+                if self._in_cluster:
+                    load_incluster_config(found)
+                else:
+                    load_kube_config(self._kubeconfig, self._context, found)
         except (ConfigException, OSError) as error:
-            raise ClientError(
-                f"no cluster to talk to: {error}. Name a kubeconfig by --kubeconfig or KUBECONFIG"
-            ) from error
+            raise _no_cluster(error) from error
+        except Exception as error:  # it reads whatever is there as if it fitted
+            file = self._kubeconfig or os.environ.get("KUBECONFIG") or _default()
+            raise _no_cluster(f"{file} is no kubeconfig") from error
+        if complaints:
+            raise ClientError(f"the kubeconfig's login doesn't work: {complaints[0]}")
         return ApiClient(found)
 
     def _sent(
@@ -180,6 +186,27 @@ class Connection:
     def _unreachable(self, error: Exception) -> ClientError:
         host = self._client.configuration.host
         return ClientError(f"the cluster at {host} doesn't answer: {error}")
+
+
+@contextmanager
+def _complaints() -> Iterator["list[str]"]:
+    """What is logged as an error: that a login program has failed is told in no other way."""
+    found: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: found.append(record.getMessage())  # type: ignore[method-assign]
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield found
+    finally:
+        root.removeHandler(handler)
+
+
+def _no_cluster(why: object) -> ClientError:
+    told = str(why).rstrip(".")
+    return ClientError(
+        f"no cluster to talk to: {told}. Name a kubeconfig by --kubeconfig or KUBECONFIG"
+    )
 
 
 def _default() -> Path:

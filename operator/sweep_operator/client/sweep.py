@@ -89,7 +89,7 @@ class Sweep:
         try:
             return cls(connection.get(paths.sweeps(namespace, name)), connection)
         except NotFoundError as error:
-            names = [each.name for each in cls.all(namespace, connection)]
+            names = _names(namespace, connection)
             raise NotFoundError(_no_such(name, namespace, names)) from error
 
     @classmethod
@@ -348,6 +348,14 @@ def flat(parameters: Json, above: str = "") -> Iterator[tuple[str, Any]]:
 def _owner(record: Json) -> str | None:
     owners = record["metadata"].get("ownerReferences") or ()
     return next((each["uid"] for each in owners if each.get("controller")), None)
+
+
+def _names(namespace: str, connection: Connection) -> Sequence[str]:
+    """The sweeps there are; none for who may not list them."""
+    try:
+        return [each.name for each in Sweep.all(namespace, connection)]
+    except ClientError:
+        return ()
 
 
 def _no_such(name: str, namespace: str, names: Sequence[str]) -> str:

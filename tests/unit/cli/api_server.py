@@ -1,8 +1,10 @@
 """An API server for the command line's tests, which says what it was told to say."""
 
 import json
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import parse_qs, urlparse
 
@@ -41,6 +43,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
         self.asked: list[tuple[str, str, Any]] = []
+        self.queries: list[dict[str, list[str]]] = []
 
     @property
     def url(self) -> str:
@@ -55,7 +58,9 @@ class Handler(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(size)) if size else None
         self.server.asked.append((self.command, url.path, body))
-        page = parse_qs(url.query).get("continue", [""])[0]
+        query = parse_qs(url.query)
+        self.server.queries.append(query)
+        page = query.get("continue", [""])[0]
         code, found = self.server.answers.get(
             (self.command, url.path + page), (404, "404 page not found\n")
         )
@@ -70,14 +75,14 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def named(file: Path, url: str) -> None:
+def named(file: Path, url: str, user: Mapping[str, Any] = MappingProxyType({"token": "t"})) -> None:
     """A kubeconfig whose current context looks at the namespace ml."""
     context = {"cluster": "c", "user": "u", "namespace": "ml"}
     file.write_text(
         yaml.safe_dump(
             {
                 "clusters": [{"name": "c", "cluster": {"server": url}}],
-                "users": [{"name": "u", "user": {"token": "t"}}],
+                "users": [{"name": "u", "user": dict(user)}],
                 "contexts": [{"name": "here", "context": context}],
                 "current-context": "here",
             }

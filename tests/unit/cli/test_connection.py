@@ -52,6 +52,48 @@ def test_a_server_that_is_not_there_is_told(
     assert "http://127.0.0.1:9 doesn't answer" in said
 
 
+@pytest.mark.parametrize("text", ["root:x:0:0", "clusters: 3", "{", "[]"])
+def test_a_file_that_is_no_kubeconfig_is_told(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config").write_text(text)
+    assert "no cluster to talk to: " in told(
+        capsys, "list", "--kubeconfig", str(tmp_path / "config")
+    )
+
+
+def test_a_login_that_does_not_work_is_told(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    login = {"apiVersion": "client.authentication.k8s.io/v1", "command": "no-such-login"}
+    file = tmp_path / "config"
+    named(file, server.url, user={"exec": login | {"interactiveMode": "Never"}})
+    assert "the kubeconfig's login doesn't work: " in told(capsys, "list")
+    assert not server.asked
+
+
+def test_a_name_is_missed_by_who_may_not_list_too(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["GET", f"{SWEEPS}/digit"] = status(404, "NotFound", "not found", name="digit")
+    server.answers["GET", SWEEPS] = status(403, "Forbidden", "may not list")
+    assert told(capsys, "status", "digit") == "error: there is no sweep digit in namespace ml\n"
+
+
+def test_an_operator_that_is_not_there_is_told_and_that_the_edit_is_stored(
+    server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweep_operator.client.sweep.ACKNOWLEDGED_WITHIN", 0.01)
+    edited = sweep("s")
+    edited["metadata"]["generation"] = 2
+    for method in ("GET", "PATCH"):
+        server.answers[method, f"{SWEEPS}/s"] = 200, edited
+    server.answers["GET", SWEEPS] = 200, {"type": "BOOKMARK", "object": {}}  # of the watch
+    said = told(capsys, "pause", "s")
+    assert "it is stored" in said
+    assert "the operator doesn't seem to be running" in said
+
+
 def test_a_context_that_is_not_there_is_told(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
