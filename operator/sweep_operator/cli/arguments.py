@@ -1,6 +1,7 @@
 """What each command takes. Imports nothing that is slow: --help and completion only come here."""
 
 import argparse
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -47,7 +48,7 @@ def _edits(commands: Commands) -> None:
         ("cancel", "Make no new runs, ever, and kill those that run."),
     ):
         command = _command(commands, name, told, "edit")
-        _sweep(command)
+        _several(command)
         _dry_run(command)
         if name == "cancel":
             command.add_argument("-y", "--yes", action="store_true", help="don't ask")
@@ -57,8 +58,8 @@ def _edits(commands: Commands) -> None:
     rerun.add_argument("runs", nargs="*", type=int, metavar="RUN", help="numbers; default: all")
 
     scale = _command(commands, "scale", "Have so many runs at a time.", "edit")
-    _sweep(scale)
-    scale.add_argument("--parallelism", type=int, required=True, metavar="N")
+    _several(scale)
+    scale.add_argument("--parallelism", type=_from_one, required=True, metavar="N")
     _dry_run(scale)
     scale.set_defaults(verb="scale")
 
@@ -67,7 +68,7 @@ def _looks(commands: Commands) -> None:
     sweeps = _command(commands, "list", "List sweeps.", "look")
     _cluster(sweeps)
     sweeps.add_argument("-A", "--all-namespaces", action="store_true")
-    sweeps.add_argument("-l", "--selector", default="", help="by labels: team=vision")
+    _selector(sweeps)
     _output(sweeps, "wide", "name")
     sweeps.set_defaults(verb="list")
 
@@ -86,11 +87,10 @@ def _looks(commands: Commands) -> None:
     _output(runs, "wide", "name", "csv")
     runs.set_defaults(verb="runs")
 
-    best = _command(commands, "best", "Show a sweep's best runs.", "look")
+    best = _command(commands, "best", "Show a sweep's best runs.", "best")
     _sweep(best)
-    best.add_argument("--count", type=int, default=1, metavar="N")
+    best.add_argument("--count", type=_from_one, default=1, metavar="N", help="default: 1")
     _output(best, "env", "name")
-    best.set_defaults(verb="best")
 
     watch = _command(commands, "watch", "Show how far a sweep has come, as it goes on.", "watch")
     _sweep(watch)
@@ -101,9 +101,9 @@ def _looks(commands: Commands) -> None:
     which = logs.add_mutually_exclusive_group()
     which.add_argument("--best", action="store_true", help="of the best run")
     which.add_argument("--failed", action="store_true", help="of all that have failed")
-    logs.add_argument("--attempt", type=int, metavar="N", help="default: the last one")
+    logs.add_argument("--attempt", type=_from_one, metavar="N", help="default: the last one")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it is printed")
-    logs.add_argument("--tail", type=int, metavar="LINES", help="only the last ones")
+    logs.add_argument("--tail", type=_from_one, metavar="LINES", help="only the last ones")
 
     told = (
         "Make an HTML page of a sweep, of the cluster or of what kubectl get has written to files."
@@ -125,11 +125,11 @@ def _looks(commands: Commands) -> None:
         "--output", metavar="PAGE", help="the page; - for the output (default: SWEEP.html)"
     )
 
-    wait = _command(commands, "wait", "Wait for a sweep's end, or for a phase.", "look")
+    told = "Wait for a sweep's end, or for a phase; the exit code is 1 for a bad end."
+    wait = _command(commands, "wait", told, "wait")
     _sweep(wait)
     wait.add_argument("--for", dest="phase", choices=SWEEP_PHASES, help="default: its end")
-    wait.add_argument("--timeout", type=float, metavar="SECONDS", help="default: for ever")
-    wait.set_defaults(verb="wait")
+    wait.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="default: for ever")
 
 
 def _makes(commands: Commands) -> None:
@@ -144,7 +144,7 @@ def _makes(commands: Commands) -> None:
 
     told = "Delete a sweep with all its runs, Jobs and pods."
     delete = _command(commands, "delete", told, "make")
-    _sweep(delete)
+    _several(delete)
     delete.add_argument("-y", "--yes", action="store_true", help="don't ask")
     delete.set_defaults(verb="delete")
 
@@ -154,7 +154,11 @@ def _files(commands: Commands) -> None:
     preview = _command(commands, "preview", told, "preview")
     _file(preview)
     preview.add_argument(
-        "-n", "--count", type=int, default=PREVIEWED, help="how many runs (default: %(default)s)"
+        "-n",
+        "--count",
+        type=_from_one,
+        default=PREVIEWED,
+        help="how many runs (default: %(default)s)",
     )
     preview.add_argument("--seed", type=int, help="instead of spec.seed, or of a random one")
     _output(preview)
@@ -190,6 +194,17 @@ def _sweep(command: argparse.ArgumentParser) -> None:
     _cluster(command)
 
 
+def _several(command: argparse.ArgumentParser) -> None:
+    names = command.add_argument("sweeps", metavar="[NAMESPACE/]NAME", nargs="*")
+    _completed(names, _sweeps)
+    _selector(command)
+    _cluster(command)
+
+
+def _selector(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-l", "--selector", default="", help="by labels: team=vision")
+
+
 def _file(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", metavar="FILE", help="in YAML or JSON; - for the input")
 
@@ -201,6 +216,24 @@ def _wandb(command: argparse.ArgumentParser) -> None:
     template.add_argument("--template", metavar="JOB", help="for W&B's file: a Job's manifest")
 
 
+def _from_one(text: str) -> int:
+    """A whole number that is at least 1."""
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
+
+
+def _seconds(text: str) -> float:
+    """A time that isn't negative."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if found >= 0:
+        return found
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+
+
 def _dry_run(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--dry-run", choices=("server",), help="only have the API server look at it"
@@ -208,7 +241,18 @@ def _dry_run(command: argparse.ArgumentParser) -> None:
 
 
 def _output(command: argparse.ArgumentParser, *more: str) -> None:
-    command.add_argument("-o", "--output", choices=("json", "yaml", *more))
+    names = ("json", "yaml", "jsonpath=TEMPLATE", *more)
+
+    def output(text: str) -> str:
+        template = text.removeprefix("jsonpath=") if text.startswith("jsonpath=") else ""
+        if template or (text in names and "=" not in text):
+            return text
+        raise argparse.ArgumentTypeError(f"there is no {text!r}: it takes {', '.join(names)}")
+
+    argument = command.add_argument(
+        "-o", "--output", type=output, metavar="FORMAT", help=", ".join(names)
+    )
+    _completed(argument, lambda **_: [each.partition("TEMPLATE")[0] for each in names])
 
 
 def _completed(argument: argparse.Action, completer: Callable[..., Iterable[str]]) -> None:

@@ -5,11 +5,11 @@ Each waits until the operator has acted upon the edit, and says what is true the
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sweep_operator.cli.output import confirmed
-from sweep_operator.cli.target import sweep
+from sweep_operator.cli.target import each, sweeps
 from sweep_operator.client import RefusedError, Sweep
 
 STATES: Final[Mapping[str, str]] = {
@@ -25,16 +25,24 @@ _GITOPS: Final = ("argocd", "kustomize-controller", "helm-controller", "fleet")
 
 def run(options: argparse.Namespace) -> int:
     """Edit, and tell what is true now."""
-    found = sweep(options)
-    active = found.status.get("active", 0)
-    asks = options.verb == "cancel" and not options.yes and active
-    if asks and not confirmed(f"Cancel {found.name} and kill {_runs(active)}?"):
+    chosen = sweeps(options)
+    if options.verb == "cancel" and not options.yes and not _may_cancel(chosen):
         return 1
     if options.verb == "scale":
         change: dict[str, object] = {"parallelism": options.parallelism}
     else:
         change = {"state": STATES[options.verb]}
-    dry_run = options.dry_run is not None
+    return each(chosen, lambda found: _edit(found, change, options.dry_run is not None))
+
+
+def _may_cancel(chosen: Sequence[Sweep]) -> bool:
+    """Ask, where something would be killed."""
+    active = sum(found.status.get("active", 0) for found in chosen)
+    names = ", ".join(found.name for found in chosen)
+    return not active or confirmed(f"Cancel {names} and kill {_runs(active)}?")
+
+
+def _edit(found: Sweep, change: Mapping[str, object], dry_run: bool) -> None:
     try:
         found.edit(dry_run=dry_run, **change)
     except RefusedError as error:
@@ -42,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         raise RefusedError(f"{found.name} is {found.phase or 'new'}: {why}") from error
     if dry_run:
         print(f"{found.name} would be edited (server dry run)")
-        return 0
+        return
     print(told(found))
     for field in change:
         if manager := _owner(found, field):
@@ -51,7 +59,6 @@ def run(options: argparse.Namespace) -> int:
                 "change it there (docs/gitops.md)",
                 file=sys.stderr,
             )
-    return 0
 
 
 def told(found: Sweep) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sweep_operator.api import paths
-from sweep_operator.cli.look import ranked
+from sweep_operator.cli.best import ranked
 from sweep_operator.cli.output import age
 from sweep_operator.cli.target import connection, sweep
 from sweep_operator.client import ClientError, Connection, NotFoundError, Run, Sweep
@@ -35,7 +35,7 @@ def _chosen(found: Sweep, options: argparse.Namespace) -> Sequence[Run]:
     """The runs that are meant."""
     runs = found.runs()
     if options.best:
-        return ranked(found, runs)[:1]
+        return [ranked(found, runs)[0].run]
     if options.failed:
         failed = [each for each in runs if each.phase == "Failed"]
         if not failed:

@@ -1,14 +1,13 @@
-"""`list`, `status`, `runs`, `best` and `wait`: how sweeps stand, and what their runs came to."""
+"""`list`, `status` and `runs`: how sweeps stand, and what their runs came to."""
 
 import argparse
 import csv
 import io
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sweep_operator.cli.output import age, dumped, listed, table
+from sweep_operator.cli.output import age, dumped, for_programs, listed, table
 from sweep_operator.cli.target import connection, sweep
 from sweep_operator.client import ClientError, Run, Sweep
 from sweep_operator.client.sweep import flat, row
@@ -31,11 +30,10 @@ def sweeps(options: argparse.Namespace) -> str:
         everywhere=options.all_namespaces,
         selector=options.selector,
     )
-    match options.output:
-        case "json" | "yaml":
-            return dumped(listed([each.object for each in found]), options.output)
-        case "name":
-            return "".join(f"sweep.sweep-operator.io/{each.name}\n" for each in found)
+    if for_programs(options.output):
+        return dumped(listed([each.object for each in found]), options.output)
+    if options.output == "name":
+        return "".join(f"sweep.sweep-operator.io/{each.name}\n" for each in found)
     columns: dict[str, Callable[[Sweep], object]] = {
         **({"NAMESPACE": lambda each: each.namespace} if options.all_namespaces else {}),
         "NAME": lambda each: each.name,
@@ -79,10 +77,10 @@ def status(options: argparse.Namespace) -> str:
 def runs(options: argparse.Namespace) -> str:
     """Print a sweep's runs."""
     found = [each for each in sweep(options).runs() if options.status in (None, each.phase)]
-    found = _sorted(found, options.sort, reverse=options.reverse)
+    found = sorted_by(found, options.sort, reverse=options.reverse)
+    if for_programs(options.output):
+        return dumped(listed([each.object for each in found]), options.output)
     match options.output:
-        case "json" | "yaml":
-            return dumped(listed([each.object for each in found]), options.output)
         case "name":
             return "".join(f"sweeprun.sweep-operator.io/{each.name}\n" for each in found)
         case "csv":
@@ -110,56 +108,14 @@ def runs(options: argparse.Namespace) -> str:
     return table(head, rows)
 
 
-def best_runs(options: argparse.Namespace) -> str:
-    """Print the best runs, or what a pod needs to run with the parameters of the best."""
-    found = sweep(options)
-    best = ranked(found, found.runs())[: options.count]
-    match options.output:
-        case "env":
-            return dumped({"env": environment(best[0])}, "yaml")
-        case "json" | "yaml":
-            return dumped([_result(each) for each in best], options.output)
-        case "name":
-            return "".join(f"sweeprun.sweep-operator.io/{each.name}\n" for each in best)
-    names = list(dict.fromkeys(name for each in best for name, _ in flat(each.parameters)))
-    rows = [
-        [each.number, each.value, *map(dict(flat(each.parameters)).get, names)] for each in best
-    ]
-    return table(["NUMBER", "VALUE", *names], rows)
-
-
-def ranked(found: Sweep, runs: Sequence[Run]) -> list[Run]:
-    """The finished runs that have a value, the best first. ClientError where there is none."""
-    goal = (found.spec.get("metric") or {}).get("goal", "minimize")
-    finished = [each for each in runs if each.phase == "Finished" and each.value is not None]
-    if not finished:
-        raise ClientError(f"{found.name} has no finished run with a value of its metric")
-    return _sorted(finished, "value", reverse=goal == "maximize")
-
-
-def environment(run: Run) -> list[dict[str, str]]:
-    """What a container's `env` needs for its program to find a run's parameters."""
-    text = json.dumps(run.parameters, ensure_ascii=False)
-    # $(NAME) in a value is the kubelet's.
-    return [{"name": "SWEEP_PARAMETERS", "value": text.replace("$(", "$$(")}]
-
-
-def wait(options: argparse.Namespace) -> str:
-    """Wait, and print the phase."""
-    timeout = math.inf if options.timeout is None else options.timeout
-    return f"{sweep(options).wait(options.phase, timeout).phase}\n"
-
-
 _VERBS: Final[Mapping[str, Callable[[argparse.Namespace], str]]] = {
     "list": sweeps,
     "status": status,
     "runs": runs,
-    "best": best_runs,
-    "wait": wait,
 }
 
 
-def _sorted(found: Sequence[Run], by: str, *, reverse: bool) -> list[Run]:
+def sorted_by(found: Sequence[Run], by: str, *, reverse: bool) -> list[Run]:
     """Runs by a column; those that have nothing there come last, from either end."""
 
     def value(each: Run) -> Any:
@@ -177,10 +133,6 @@ def _sorted(found: Sequence[Run], by: str, *, reverse: bool) -> list[Run]:
     numbers = all(isinstance(value(each), int | float) for each in there)
     there.sort(key=value if numbers else lambda each: str(value(each)), reverse=reverse)
     return [*there, *(each for each in found if value(each) is None)]
-
-
-def _result(run: Run) -> dict[str, Any]:
-    return {"number": run.number, "value": run.value, "parameters": run.parameters}
 
 
 def pairs(best: Mapping[str, Any]) -> str:

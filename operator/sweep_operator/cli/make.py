@@ -4,10 +4,11 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from sweep_operator.cli import files
 from sweep_operator.cli.convert import convert
-from sweep_operator.cli.files import FileError, documents, read, sweeps
+from sweep_operator.cli.files import FileError, documents, read
 from sweep_operator.cli.output import confirmed
-from sweep_operator.cli.target import connection, sweep
+from sweep_operator.cli.target import connection, each, sweeps
 from sweep_operator.cli.wandb import is_wandb
 from sweep_operator.client import Sweep
 
@@ -34,18 +35,22 @@ def manifests(options: argparse.Namespace) -> list[Mapping[str, Any]]:
         found = [convert(found, options)]
     elif options.name or options.image or options.template:
         raise FileError("--name, --image and --template go with a sweep file of W&B's")
-    chosen = sweeps(found)
+    chosen = files.sweeps(found)
     if options.paused:
-        chosen = [{**each, "spec": {**each.get("spec", {}), "state": "Paused"}} for each in chosen]
+        chosen = [{**one, "spec": {**one.get("spec", {}), "state": "Paused"}} for one in chosen]
     return chosen
 
 
 def delete(options: argparse.Namespace) -> int:
-    """Delete a sweep, once a person at a terminal has said yes."""
-    found = sweep(options)
-    records = sum(found.counts.values())
-    if not options.yes and not confirmed(f"Delete {found.name} and its {records} runs?"):
+    """Delete sweeps, once a person at a terminal has said yes."""
+    chosen = sweeps(options)
+    names = ", ".join(found.name for found in chosen)
+    runs = sum(sum(found.counts.values()) for found in chosen)
+    if not options.yes and not confirmed(f"Delete {names} with {runs} runs?"):
         return 1
+    return each(chosen, _delete)
+
+
+def _delete(found: Sweep) -> None:
     found.delete()
     print(f"{found.namespace}/{found.name} is being deleted")
-    return 0

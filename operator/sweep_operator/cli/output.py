@@ -1,33 +1,67 @@
 """How things are printed: tables for people, JSON and YAML for programs."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
+JSONPATH: Final = "jsonpath="
+"""What an output by a template begins with."""
+
+_COLOURS: Final[Mapping[str, int]] = {
+    "Finished": 32,  # green
+    "Running": 36,  # cyan
+    **dict.fromkeys(("Pending", "Paused", "Stopped", "Cancelled", "Killed"), 33),  # yellow
+    **dict.fromkeys(("Failed", "Crashed"), 31),  # red
+}
+"""By the terminal's own numbers, so that its theme holds."""
+
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns as kubectl prints them; what is None is left empty."""
     cells = [list(head), *([_cell(each) for each in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    paints = [painted if name == "STATUS" else str for name in head]
     return "".join(
-        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "   ".join(
+            paint(cell) + " " * (width - len(cell))
+            for cell, width, paint in zip(row, widths, paints, strict=True)
+        ).rstrip()
         + "\n"
         for row in cells
     )
 
 
+def painted(status: str) -> str:
+    """A sweep's or a run's status in its colour, where a person looks; elsewhere as it is."""
+    colour = _COLOURS.get(status)
+    looked_at = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    if colour is None or not looked_at or os.environ.get("NO_COLOR"):
+        return status
+    return f"\x1b[{colour}m{status}\x1b[0m"
+
+
 def dumped(found: object, output: str) -> str:
-    """As json or yaml."""
+    """As json, yaml or jsonpath=TEMPLATE."""
+    if output.startswith(JSONPATH):
+        from sweep_operator.cli.jsonpath import filled  # noqa: PLC0415 - takes 0.1 s
+
+        return filled(output.removeprefix(JSONPATH), found)
     if output == "json":
         return json.dumps(found, indent=2) + "\n"
     text: str = yaml.safe_dump(found, sort_keys=False, width=100)
     return text
+
+
+def for_programs(output: str | None) -> bool:
+    """Whether an object is asked for as it is."""
+    return output in ("json", "yaml") or (output or "").startswith(JSONPATH)
 
 
 def listed(objects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""Which cluster and which sweep a command is about."""
+"""Which cluster and which sweeps a command is about."""
 
 import argparse
+import sys
+from collections.abc import Callable, Sequence
 
-from sweep_operator.client import Connection, Sweep
+from sweep_operator.client import ClientError, Connection, Sweep
 
 
 def connection(options: argparse.Namespace) -> Connection:
@@ -11,6 +13,47 @@ def connection(options: argparse.Namespace) -> Connection:
 
 
 def sweep(options: argparse.Namespace) -> Sweep:
-    """The sweep that is named, as NAME or NAMESPACE/NAME."""
-    namespace, _, name = options.sweep.rpartition("/")
-    return Sweep.get(name, namespace or options.namespace, connection(options))
+    """The sweep that is named."""
+    return _named(options.sweep, options, connection(options))
+
+
+def sweeps(options: argparse.Namespace) -> list[Sweep]:
+    """The sweeps that are named, or that have the labels of --selector.
+
+    Raises:
+        ClientError: one of them isn't there, or none is asked for.
+    """
+    cluster = connection(options)
+    if options.sweeps and options.selector:
+        raise ClientError("which sweeps? Names and --selector don't go together")
+    if options.sweeps:
+        return [_named(each, options, cluster) for each in options.sweeps]
+    if not options.selector:
+        raise ClientError("which sweep? Give its name, or labels by --selector")
+    found = Sweep.all(options.namespace, cluster, selector=options.selector)
+    if not found:
+        where = options.namespace or cluster.namespace
+        raise ClientError(f"no sweep in namespace {where} has the labels {options.selector}")
+    return found
+
+
+def each(chosen: Sequence[Sweep], act: Callable[[Sweep], None]) -> int:
+    """Act on some sweeps, and on the others too where one can't be; 1 if there was such a one."""
+    code = 0
+    for found in chosen:
+        try:
+            act(found)
+        except ClientError as error:
+            print(f"error: {error}", file=sys.stderr)
+            code = 1
+    return code
+
+
+def _named(text: str, options: argparse.Namespace, cluster: Connection) -> Sweep:
+    """The sweep that is meant by NAME or NAMESPACE/NAME."""
+    namespace, slash, name = text.rpartition("/")
+    if not name or "/" in namespace or (slash and not namespace):
+        raise ClientError(f"{text} names no sweep: it is NAME or NAMESPACE/NAME")
+    if slash and options.namespace not in (None, namespace):
+        raise ClientError(f"{text} isn't in namespace {options.namespace}: leave one of them out")
+    return Sweep.get(name, namespace or options.namespace, cluster)

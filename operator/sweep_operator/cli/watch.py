@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sweep_operator.cli.look import TROUBLES, pairs
-from sweep_operator.cli.output import lasting
+from sweep_operator.cli.output import lasting, painted
 from sweep_operator.cli.target import sweep
 from sweep_operator.client import Sweep
 
@@ -29,7 +29,8 @@ def run(options: argparse.Namespace) -> int:
             if terminal and shown:
                 print(_UP_AND_CLEAR.format(len(shown)), end="")
             width = shutil.get_terminal_size().columns
-            print("\n".join(each[:width] for each in lines) if terminal else lines[0], flush=True)
+            cut = [each[:width] for each in lines] if terminal else lines
+            print("\n".join(cut).replace(state.phase, painted(state.phase), 1), flush=True)
             shown = lines
         if state.at_rest:
             break

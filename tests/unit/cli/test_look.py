@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from sweep_operator.cli.look import _csv, _sorted, environment
-from sweep_operator.cli.output import age, table
+from sweep_operator.cli.look import _csv, sorted_by
 from sweep_operator.client import ClientError, Run
 from sweep_operator.client.sweep import row
 
@@ -33,41 +32,19 @@ RUNS = [run(1, 0.5, x=10), run(2, None, x=9), run(3, 0.25, opt={"name": "sgd"})]
 def test_runs_are_sorted_by_any_column_and_those_without_it_come_last(
     by: str, order: list[int]
 ) -> None:
-    assert [each.number for each in _sorted(RUNS, by, reverse=False)] == order
+    assert [each.number for each in sorted_by(RUNS, by, reverse=False)] == order
 
 
 def test_they_come_last_from_the_other_end_too() -> None:
-    assert [each.number for each in _sorted(RUNS, "value", reverse=True)] == [1, 3, 2]
+    assert [each.number for each in sorted_by(RUNS, "value", reverse=True)] == [1, 3, 2]
 
 
 def test_a_column_that_no_run_has_is_told() -> None:
     with pytest.raises(ClientError, match="--sort lr: no run has it"):
-        _sorted(RUNS, "lr", reverse=False)
+        sorted_by(RUNS, "lr", reverse=False)
 
 
 def test_a_table_for_programs_has_every_parameter_and_metric_under_its_name() -> None:
     head, first, *_ = _csv([row(each) for each in RUNS]).splitlines()
     assert {"params_x", "params_opt.name", "metrics_acc", "value"} <= set(head.split(","))
     assert dict(zip(head.split(","), first.split(","), strict=True))["params_x"] == "10"
-
-
-def test_the_parameters_of_a_run_are_a_pods_environment() -> None:
-    (variable,) = environment(run(1, 0.5, text="$(HOME)"))
-    assert variable == {"name": "SWEEP_PARAMETERS", "value": '{"text": "$$(HOME)"}'}
-
-
-def test_columns_are_as_wide_as_what_is_in_them() -> None:
-    shown = table(["NAME", "VALUE"], [["a", 0.1], ["longer", None]])
-    assert shown == "NAME     VALUE\na        0.1\nlonger\n"
-
-
-@pytest.mark.parametrize(
-    ("until", "shown"),
-    [
-        ("2026-01-01T00:01:59Z", "119s"),
-        ("2026-01-01T03:00:00Z", "3h"),
-        ("2026-02-01T00:00:00Z", "31d"),
-    ],
-)
-def test_ages_are_written_as_kubectl_writes_them(until: str, shown: str) -> None:
-    assert age("2026-01-01T00:00:00Z", until) == shown
