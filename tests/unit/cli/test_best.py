@@ -33,6 +33,13 @@ def test_with_repeats_points_are_compared_by_their_means() -> None:
     assert order([1.0, 1.5, 0.0, 4.0, 3.0], repeats=2) == [(1, 1.25), (3, 2.0)]
 
 
+def test_a_point_all_of_whose_repeats_were_stopped_early_is_no_best() -> None:
+    stopped = {"phase": "Killed", "reason": "EarlyTerminated", "progress": {"best": 0.0}}
+    records = [record(1, **stopped), record(2, **stopped), record(3, 0.5), record(4, 0.5)]
+    found = ranked(Sweep(manifest(repeats=2), Connection()), list(map(Run, records)))
+    assert [each.run.number for each in found] == [3]
+
+
 def test_a_run_that_has_not_finished_is_no_best() -> None:
     stopped = Run(record(1, 0.5, phase="Killed"))
     with pytest.raises(ClientError, match="no finished run with a value"):

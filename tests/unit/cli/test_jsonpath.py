@@ -11,6 +11,7 @@ SWEEP = {
         "labels": {"app.kubernetes.io/name": "vision", "a-b": "dashed"},
     },
     "status": {"phase": "Running", "runs": {"running": 3}, "best": {"value": 0.5}},
+    "json": '{"a": 1}',
     "items": [
         {"name": "one", "value": 0.25, "tags": ["x", "y"]},
         {"name": "two", "value": 0.75},
@@ -42,6 +43,7 @@ SWEEP = {
         ("{range .items[*]}{@.name}{range .tags[*]}-{@}{end} {end}", "one-x-y two three "),
         ("{range .items[*]}{$.metadata.name} {end}", "digits digits digits "),
         ("{'{'}{.status.phase}{'}'}", "{Running}"),
+        ("{range .json}{.a}{end}", ""),
     ],
 )
 def test_a_template_is_filled_as_kubectl_fills_it(template: str, shown: str) -> None:
