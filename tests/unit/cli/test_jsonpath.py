@@ -25,7 +25,7 @@ SWEEP = {
     [
         ("{.status.phase}", "Running"),
         ("{$.status.phase}", "Running"),
-        ("{.status.runs}", '{"running": 3}'),
+        ("{.status.runs}", '{"running":3}'),
         ("{.status.runs.running} run", "3 run"),
         ("{.status.absent.deeper}", ""),
         (r"{.metadata.labels.app\.kubernetes\.io/name}", "vision"),
