@@ -133,7 +133,7 @@ def _looks(commands: Commands) -> None:
 
 
 def _makes(commands: Commands) -> None:
-    told = "Create a sweep of a manifest, or of a sweep file of W&B's; prints its name."
+    told = "Create a sweep of a manifest, or of a file of W&B's or Katib's; prints its name."
     create = _command(commands, "create", told, "make")
     _cluster(create)
     _file(create)
@@ -150,7 +150,7 @@ def _makes(commands: Commands) -> None:
 
 
 def _files(commands: Commands) -> None:
-    told = "Show the first runs that a file's Sweep would make, or W&B's file, without a cluster."
+    told = "Show the first runs that a file would make, W&B's and Katib's too, without a cluster."
     preview = _command(commands, "preview", told, "preview")
     _file(preview)
     preview.add_argument(
@@ -163,7 +163,7 @@ def _files(commands: Commands) -> None:
     preview.add_argument("--seed", type=int, help="instead of spec.seed, or of a random one")
     _output(preview)
 
-    told = "Make a Sweep of W&B's sweep file, and print it."
+    told = "Make a Sweep of W&B's sweep file or of Katib's Experiment, and print it."
     convert = _command(commands, "convert", told, "convert")
     _file(convert)
     _wandb(convert)
@@ -210,7 +210,7 @@ def _file(command: argparse.ArgumentParser) -> None:
 
 
 def _wandb(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--name", help="of the Sweep (default: from W&B's file)")
+    command.add_argument("--name", help="of the Sweep (default: from W&B's or Katib's file)")
     template = command.add_mutually_exclusive_group()
     template.add_argument("--image", help="for W&B's file: what runs the program, W&B offline")
     template.add_argument("--template", metavar="JOB", help="for W&B's file: a Job's manifest")

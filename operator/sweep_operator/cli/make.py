@@ -7,9 +7,9 @@ from typing import Any
 from sweep_operator.cli import files
 from sweep_operator.cli.convert import convert
 from sweep_operator.cli.files import FileError, documents, read
+from sweep_operator.cli.foreign import is_foreign
 from sweep_operator.cli.output import confirmed
 from sweep_operator.cli.target import connection, each, sweeps
-from sweep_operator.cli.wandb import is_wandb
 from sweep_operator.client import Sweep
 
 
@@ -31,10 +31,10 @@ def create(options: argparse.Namespace) -> int:
 def manifests(options: argparse.Namespace) -> list[Mapping[str, Any]]:
     """What a file asks to be created."""
     found = documents(read(options.file))
-    if any(map(is_wandb, found)):
+    if any(map(is_foreign, found)):
         found = [convert(found, options)]
     elif options.name or options.image or options.template:
-        raise FileError("--name, --image and --template go with a sweep file of W&B's")
+        raise FileError("--name, --image and --template go with a file that is to be converted")
     chosen = files.sweeps(found)
     if options.paused:
         chosen = [{**one, "spec": {**one.get("spec", {}), "state": "Paused"}} for one in chosen]

@@ -12,8 +12,8 @@ from pydantic import JsonValue, ValidationError
 from sweep_operator.api.model import problems
 from sweep_operator.api.sweep import Sweep
 from sweep_operator.cli.files import FileError, Json, documents, read, sweeps
+from sweep_operator.cli.foreign import as_sweep
 from sweep_operator.cli.output import dumped, table
-from sweep_operator.cli.wandb import converted, is_wandb
 from sweep_operator.client.sweep import flat
 from sweep_operator.planning.early_termination import rule_of
 from sweep_operator.planning.sweep import Intent, InvalidSweepError
@@ -48,11 +48,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def previews(file: str, count: int, seed: int | None) -> list[Preview]:
-    """Look at the Sweeps of a file, or at the one that a file of W&B's would be."""
-    found = [
-        converted(each, image="none").sweep if is_wandb(each) else each
-        for each in documents(read(file))
-    ]
+    """Look at the Sweeps of a file, or at what a file of W&B's or Katib's would be."""
+    found = [as_sweep(each) for each in documents(read(file))]
     return [preview(each, count, seed) for each in sweeps(found)]
 
 

@@ -6,13 +6,11 @@ What W&B's reader infers is written out (a distribution for min and max, the def
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final
 
 from sweep_operator.api.names import API_VERSION, MAX_SWEEP_NAME
-from sweep_operator.api.template import CONTROLLED_IN_JOB, CONTROLLED_IN_POD
+from sweep_operator.cli.conversion import READS_LOGS, Conversion, endless, part, template_of
 from sweep_operator.cli.files import FileError, Json
 
 SUMMARY: Final = r"^wandb: +(?P<name>\S+) (?P<value>\S+)$"
@@ -34,8 +32,13 @@ _KNOWN: Final = (
     "project",
     "entity",
 )
+_OF_LAUNCH: Final = {
+    "job": "what runs is said by --image or --template",
+    "scheduler": "the operator is it; its num_workers are spec.parallelism",
+}
 _OF_METRIC: Final = ("name", "goal", "target", "impute")
 _DEFAULT_COMMAND: Final = ("${env}", "${interpreter}", "${program}", "${args}")
+_SPELLED: Final = {"${args}": "--", "${args_no_hyphens}": ""}
 _EARLY_TERMINATE: Final = {
     "type": "type",
     "min_iter": "minIter",
@@ -44,14 +47,6 @@ _EARLY_TERMINATE: Final = {
     "eta": "eta",
     "strict": "strict",
 }
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """A Sweep made of a file, and what a person should know of the making."""
-
-    sweep: dict[str, Any]
-    notes: list[str] = field(default_factory=list)
 
 
 def is_wandb(document: Json) -> bool:
@@ -74,7 +69,9 @@ def converted(
         FileError: it says something that a Sweep can't.
     """
     notes = [
-        f"{key} is left out: a Sweep has nothing like it" for key in config if key not in _KNOWN
+        f"{key} is left out: {_OF_LAUNCH.get(key, 'a Sweep has nothing like it')}"
+        for key in config
+        if key not in _KNOWN
     ]
     spec: dict[str, Any] = {"method": config.get("method")}
     if metric := config.get("metric"):
@@ -82,14 +79,17 @@ def converted(
         notes += [f"metric.{key} is left out" for key in metric if key not in _OF_METRIC]
         spec["logPattern"] = SUMMARY
         notes.append(
-            "logPattern reads the summary that wandb prints: the operator needs the rights of "
-            "manifests/read-logs.yaml. Leave it out where the program reports otherwise"
+            f"logPattern reads the summary that wandb prints: {READS_LOGS}. Leave it out where the "
+            "program reports otherwise"
         )
     if "run_cap" in config:
         spec["runCap"] = config["run_cap"]
-    elif spec["method"] != "grid":
-        notes.append("there is no run_cap: the sweep goes on until it is stopped")
-    spec["parameters"] = _parameters(config.get("parameters"), "parameters", notes)
+    else:
+        notes += endless(str(spec["method"]), "run_cap")
+    if workers := _workers(config):
+        spec["parallelism"] = workers
+    flat = _flat(config.get("parameters"), notes)
+    spec["parameters"] = _parameters(config.get("parameters"), "parameters", notes, flat)
     if rule := config.get("early_terminate"):
         spec["earlyTerminate"] = _early_terminate(rule)
         notes.append(
@@ -97,8 +97,13 @@ def converted(
             "by HTTP (docs/reporting.md), as no log is read before its end"
         )
     if command := _command(config):
-        spec["command"] = command
-    spec["template"] = _of_job(job, notes) if job else _of_image(image)
+        spec["command"] = _spelled(command, spec["parameters"], flat) if flat else command
+    elif image:
+        notes.append(
+            "there is neither program nor command: the image's own runs, with its parameters in "
+            "wandb.config and $SWEEP_PARAMETERS"
+        )
+    spec["template"] = template_of(job, notes) if job else _of_image(image)
     _put_environment(spec["template"], config)
     metadata: dict[str, Any] = {"name": name or _name(config)}
     if description := config.get("description"):
@@ -114,16 +119,67 @@ def _name(config: Json) -> str:
     return label.rstrip("-") or "sweep"
 
 
-def _parameters(written: Any, at: str, notes: list[str]) -> dict[str, Any]:
+def _workers(config: Json) -> Any:
+    """Runs at a time, as W&B Launch is told of them."""
+    return part(config, "scheduler", "the file").get("num_workers")
+
+
+def _flat(written: Any, notes: list[str]) -> dict[str, str]:
+    """Names with dots that can't be nested, and what they are called instead.
+
+    Groups nest one level deep, and none has the name of a parameter.
+    """
+    found: dict[str, str] = {}
+    for name in map(str, written if isinstance(written, Mapping) else ()):
+        group = name.partition(".")[0]
+        alone = written.get(group)
+        if "." in name and (
+            name.count(".") > 1 or (isinstance(alone, Mapping) and "parameters" not in alone)
+        ):
+            found[name] = name.replace(".", "_")
+            if found[name] in written:
+                raise FileError(f"parameters.{name}: would be a second {found[name]}: rename it")
+            notes.append(
+                f"{name} is {found[name]} here: the argument has its name as before, but it is "
+                f'wandb.config["{found[name]}"] in the script'
+            )
+    return found
+
+
+def _spelled(command: list[str], parameters: Json, flat: Mapping[str, str]) -> list[str]:
+    """The command with the arguments that ${args} stands for, each by the name in W&B's file."""
+    written = {new: old for old, new in flat.items()}
+    names = [
+        f"{name}.{below}" if below else name
+        for name, parameter in parameters.items()
+        for below in (parameter.get("parameters") or ("",))
+    ]
+    arguments = sorted(f"{written.get(name, name)}=${{param:{name}}}" for name in names)
+    made: list[str] = []
+    for word in command:
+        if word in _SPELLED:
+            made += [f"{_SPELLED[word]}{argument}" for argument in arguments]
+        elif "${args" in word:
+            raise FileError(
+                f"command: {word} would have {', '.join(flat.values())}: write what it stands for, "
+                "with ${param:NAME} for each value"
+            )
+        else:
+            made.append(word)
+    return made
+
+
+def _parameters(written: Any, at: str, notes: list[str], flat: Mapping[str, str]) -> dict[str, Any]:
     if not isinstance(written, Mapping) or not written:
         raise FileError(f"{at}: is no map of parameters: write name: {{values: [...]}}")
     found: dict[str, Any] = {}
     for dotted, parameter in written.items():
-        group, _, name = str(dotted).rpartition(".")
+        group, _, name = flat.get(str(dotted), str(dotted)).rpartition(".")
         if not isinstance(parameter, Mapping):
             raise FileError(f"{at}.{dotted}: write {{value: {parameter}}} for a constant")
         if "parameters" in parameter:
-            made = {"parameters": _parameters(parameter["parameters"], f"{at}.{dotted}", notes)}
+            below = _parameters(parameter["parameters"], f"{at}.{dotted}", notes, {})
+            made = {"parameters": below}
         else:
             made = _parameter(parameter)
         # optimizer.lr is a name of its own to W&B; here it is a field of optimizer.
@@ -192,22 +248,6 @@ def _of_image(image: str | None) -> dict[str, Any]:
     }
     pod = {"containers": [container], "volumes": [{"name": "scratch", "emptyDir": {}}]}
     return {"spec": {"template": {"spec": pod}}}
-
-
-def _of_job(job: Json, notes: list[str]) -> dict[str, Any]:
-    """A Job's own template, without what the operator sets itself."""
-    if job.get("kind") != "Job":
-        raise FileError("--template: has no Job: its manifest has kind: Job")
-    spec = deepcopy(dict(job.get("spec") or {}))
-    pod = spec.get("template", {}).get("spec", {})
-    for each in CONTROLLED_IN_POD:
-        pod.pop(each.name, None)  # no Job is without
-    notes += [
-        f"the Job's {each.name} is left out: {each.why}"
-        for each in CONTROLLED_IN_JOB
-        if spec.pop(each.name, each.allowed) != each.allowed
-    ]
-    return {"spec": spec}
 
 
 def _put_environment(template: Json, config: Json) -> None:
