@@ -185,6 +185,8 @@ def _job(written: Json) -> Json:
             f"-o jsonpath='{{.data.{path}}}'"
         )
     job = part(written, "trialSpec", at)
+    if not job:
+        raise FileError(f"{at}: has neither trialSpec nor configMap")
     if (job.get("apiVersion"), job.get("kind")) != ("batch/v1", "Job"):
         raise FileError(f"{at}.trialSpec: is a {job.get('kind')}: {_ONE_POD}")
     return job

@@ -1,10 +1,12 @@
 """What the API server's answers mean to a person, in one sentence each."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 from tests.unit.cli.api_server import SWEEPS, Server, named, status, sweep
+from tests.unit.cli.test_convert_katib import experiment
 
 from sweep_operator.cli.main import main
 
@@ -154,3 +156,17 @@ def test_a_sweep_file_of_wandbs_is_created_from_the_standard_input_too(
     assert main(["create", "-", "--image", "train:1", "--name", "s"]) == 0
     assert capsys.readouterr().out == "ml/s\n"
     assert server.asked[-1][2]["spec"]["parameters"] == {"x": {"value": 1}}
+
+
+def test_an_experiment_of_katibs_is_created_like_any_file(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "experiment.json"
+    file.write_text(json.dumps(experiment()))
+    server.answers["POST", SWEEPS] = 201, sweep("small")
+    assert main(["create", str(file), "--paused", "-n", "ml"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "ml/small\n"
+    assert f"{file}: note: " in shown.err
+    posted = server.asked[-1][2]
+    assert (posted["kind"], posted["spec"]["state"]) == ("Sweep", "Paused")

@@ -14,7 +14,7 @@ from sweep_operator.cli.wandb import converted
 JOB = """
 apiVersion: batch/v1
 kind: Job
-metadata: {name: once}
+metadata: {name: once, labels: {team: vision}, annotations: {}}
 spec:
   backoffLimit: 4
   completions: 1
@@ -63,6 +63,58 @@ def test_names_with_dots_are_nested() -> None:
     assert found["parameters"] == {"a": {"parameters": {"x": {"value": 1}, "y": {"value": 2}}}}
 
 
+def test_names_that_cannot_be_nested_are_arguments_all_the_same() -> None:
+    parameters = {
+        "opt": {"values": ["a", "b"]},
+        "opt.rate": {"value": 1},
+        "x.y.z": {"value": 2},
+        "net.depth": {"value": 3},
+    }
+    made = converted(config(parameters=parameters), image="train:1")
+    preview(made.sweep, 1, None)
+    assert made.sweep["spec"]["parameters"] == {
+        "opt": {"values": ["a", "b"]},
+        "opt_rate": {"value": 1},
+        "x_y_z": {"value": 2},
+        "net": {"parameters": {"depth": {"value": 3}}},
+    }
+    assert made.sweep["spec"]["command"] == [
+        "python",
+        "train.py",
+        "--net.depth=${param:net.depth}",
+        "--opt.rate=${param:opt_rate}",
+        "--opt=${param:opt}",
+        "--x.y.z=${param:x_y_z}",
+    ]
+    assert any(note.startswith("opt.rate is opt_rate here") for note in made.notes)
+    no_hyphens = config(command=["${args_no_hyphens}"], parameters={"x.y.z": {"value": 2}})
+    assert spec(no_hyphens)["command"] == ["x.y.z=${param:x_y_z}"]
+
+
+def test_what_launch_is_told_is_taken_over_or_told() -> None:
+    document = config(job="project/job:latest", scheduler={"num_workers": 4}, program=None)
+    made = converted(document, image="train:1")
+    assert made.sweep["spec"]["parallelism"] == 4
+    assert "command" not in made.sweep["spec"]
+    told = [note.split(":")[0] for note in made.notes]
+    assert {"job is left out", "scheduler is left out"} < set(told)
+    assert "there is neither program nor command" in told
+
+
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [("random", "until it is stopped"), ("bayes", "or has tried all there is"), ("grid", None)],
+)
+def test_a_search_without_a_cap_is_told_how_it_ends(method: str, told: str | None) -> None:
+    document = config(method=method, metric={"name": "loss"})
+    notes = [
+        note
+        for note in converted(document, image="train:1").notes
+        if note.startswith("there is no run_cap")
+    ]
+    assert [note.endswith(told) for note in notes] == ([True] if told else [])
+
+
 def test_a_constant_null_survives_kubectl_apply() -> None:
     assert spec(config(parameters={"x": {"value": None}}))["parameters"] == {
         "x": {"values": [None]}
@@ -102,6 +154,7 @@ def test_a_jobs_template_is_kept_but_for_what_the_operator_sets() -> None:
     made = converted(config(project="theirs"), job=job)
     preview(made.sweep, 1, None)
     assert made.sweep["spec"]["template"] == {
+        "metadata": {"labels": {"team": "vision"}},
         "spec": {
             "template": {
                 "spec": {
@@ -114,7 +167,7 @@ def test_a_jobs_template_is_kept_but_for_what_the_operator_sets() -> None:
                     ]
                 }
             }
-        }
+        },
     }
     assert [note.split(":")[0] for note in made.notes if "Job's" in note] == [
         "the Job's backoffLimit is left out"
@@ -148,6 +201,14 @@ def test_the_name_is_a_dns_label(name: str | None, program: str | None, made: st
             config(parameters={"a": {"parameters": {"x": {"value": 1}}}, "a.x": {"value": 2}}),
             "twice",
         ),
+        (
+            config(parameters={"a.b.c": {"value": 1}, "a_b_c": {"value": 2}}),
+            "a second a_b_c",
+        ),
+        (
+            config(command=["sh", "-c", "train ${args}"], parameters={"a.b.c": {"value": 1}}),
+            "write what it stands for",
+        ),
     ],
 )
 def test_what_a_sweep_cannot_say_is_told(document: dict[str, Any], told: str) -> None:
@@ -172,6 +233,22 @@ def test_what_it_prints_can_be_applied(tmp_path: Path, capsys: pytest.CaptureFix
     assert made["spec"]["runCap"] == 3
     assert main(["preview", str(file), "-n", "2"]) == 0
     assert capsys.readouterr().out.startswith("train: 3 runs\n")
+
+
+@pytest.mark.parametrize(
+    ("documents", "told"),
+    [
+        ([{"parameters": {}, "job": "j"}], "has nothing to convert: neither a sweep of W&B's"),
+        ([config(), config()], "has 2 to convert: put each into a file of its own"),
+    ],
+)
+def test_a_file_has_one_thing_to_convert(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], documents: list[Any], told: str
+) -> None:
+    file = tmp_path / "wandb.yaml"
+    file.write_text(yaml.safe_dump_all(documents))
+    assert main(["convert", str(file), "--image", "train:1"]) == 1
+    assert told in capsys.readouterr().err
 
 
 def test_an_impossible_sweep_is_told_before_it_is_printed(
