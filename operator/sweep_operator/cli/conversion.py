@@ -49,8 +49,8 @@ def template_of(job: Json, notes: list[str]) -> dict[str, Any]:
 def marks(found: Json) -> dict[str, Any]:
     """The labels and annotations of an object, as its metadata; nothing where there are none."""
     metadata = part(found, "metadata", "the manifest")
-    kept = {key: dict(metadata[key]) for key in ("labels", "annotations") if metadata.get(key)}
-    kept.get("annotations", {}).pop(_LAST_APPLIED, None)
+    kept = {key: dict(part(metadata, key, "metadata")) for key in ("labels", "annotations")}
+    kept["annotations"].pop(_LAST_APPLIED, None)
     kept = {key: value for key, value in kept.items() if value}
     return {"metadata": kept} if kept else {}
 
@@ -62,4 +62,14 @@ def part(of: Json, key: str, at: str) -> Json:
         return {}
     if not isinstance(found, Mapping):
         raise FileError(f"{at}: {key} is no map")
+    return found
+
+
+def parts(of: Json, key: str, at: str) -> list[dict[str, Any]]:
+    """A field that is a list of maps; empty where it isn't there."""
+    found = of.get(key)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise FileError(f"{at}: {key} is no list of maps")
     return found

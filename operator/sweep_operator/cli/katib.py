@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sweep_operator.api.names import API_VERSION
-from sweep_operator.cli.conversion import Conversion, endless, marks, part
+from sweep_operator.cli.conversion import Conversion, endless, marks, part, parts
 from sweep_operator.cli.files import FileError, Json
 from sweep_operator.cli.katib_metrics import log_pattern
 from sweep_operator.cli.katib_space import parameters
@@ -78,7 +78,7 @@ def converted(experiment: Json, *, name: str | None = None) -> Conversion:
     grid = spec["method"] == "grid"
     if grid:
         spec["shuffle"] = True  # Katib goes through a grid in random order
-    names, space = parameters(written.get("parameters"), notes, grid=grid)
+    names, space = parameters(written, notes, grid=grid)
     spec |= _metric(written, notes)
     if pattern := log_pattern(written, notes):
         spec["logPattern"] = pattern
@@ -115,27 +115,25 @@ def _metadata(experiment: Json, name: str | None) -> dict[str, Any]:
 
 
 def _algorithm(spec: Json) -> str:
-    told = part(spec, "algorithm", "spec").get("algorithmName")
+    told = str(part(spec, "algorithm", "spec").get("algorithmName"))
     if told in _NOTHING_LIKE:
         raise FileError(f"spec.algorithm: {told} has nothing like it here: {_NOTHING_LIKE[told]}")
     if told not in METHODS:
         raise FileError(
             f"spec.algorithm: {told} isn't known here: write one of {', '.join(METHODS)}"
         )
-    return str(told)
+    return told
 
 
 def _metric(spec: Json, notes: list[str]) -> dict[str, Any]:
     objective = part(spec, "objective", "spec")
-    name = objective.get("objectiveMetricName")
+    name = str(objective.get("objectiveMetricName") or "")
     if not name:
         raise FileError("spec.objective: has no objectiveMetricName")
-    metric = {"name": name, "goal": objective.get("type") or "minimize"}
+    metric: dict[str, Any] = {"name": name, "goal": str(objective.get("type") or "minimize")}
     if objective.get("goal") is not None:
         metric["target"] = objective["goal"]
-    strategies = {
-        each.get("name"): each.get("value") for each in objective.get("metricStrategies") or ()
-    }
+    strategies = _named(objective, "metricStrategies")
     best = {"minimize": "min", "maximize": "max"}.get(metric["goal"])
     strategy = strategies.get(name, best)
     if strategy != "latest":
@@ -154,7 +152,7 @@ def _settings(
     told = _named(part(spec, "algorithm", "spec"))
     found: dict[str, Any] = {}
     if "random_state" in told:
-        found["seed"] = int(_number(told.pop("random_state"), "random_state"))
+        found["seed"] = _whole(told.pop("random_state"), "random_state")
         notes.append("seed is Katib's random_state: the same each time, but not Katib's runs")
     if algorithm == "hyperband":
         found |= _hyperband(told, names, space, notes)
@@ -168,11 +166,11 @@ def _hyperband(
     told: dict[str, str], names: Mapping[str, str], space: dict[str, Any], notes: list[str]
 ) -> dict[str, Any]:
     """Runs that have all of the resource, and end early: Katib trains anew for each bracket."""
-    resource = told.pop("resource_name", "")
+    resource = str(told.pop("resource_name", ""))
     if resource not in names:
         raise FileError(f"spec.algorithm: resource_name {resource} is no parameter")
-    whole = int(_number(told.pop("r_l", None), "r_l"))
-    eta = int(_number(told.pop("eta", _ETA), "eta"))
+    whole = _whole(told.pop("r_l", None), "r_l")
+    eta = _whole(told.pop("eta", _ETA), "eta")
     space[names[resource]] = {"value": whole}
     brackets = 0
     while eta > 1 and whole >= eta ** (brackets + 1):
@@ -218,7 +216,7 @@ def _early_stopping(spec: Json, notes: list[str]) -> dict[str, Any] | None:
     told = _named(rule)
     found: dict[str, Any] = {"type": "median"}
     for setting, (field, default) in _MEDIAN.items():
-        found[field] = int(_number(told.pop(setting, default), setting))
+        found[field] = _whole(told.pop(setting, default), setting)
     notes += [f"early stopping setting {each} is left out" for each in told]
     notes.append(f"earlyStopping: {_ON_THE_WAY}")
     return found
@@ -240,13 +238,13 @@ def _trial_notes(trial: Json) -> list[str]:
     return notes
 
 
-def _named(of: Json) -> dict[str, Any]:
-    """algorithmSettings by their names."""
-    return {each.get("name"): each.get("value") for each in of.get("algorithmSettings") or ()}
+def _named(of: Json, key: str = "algorithmSettings") -> dict[str, Any]:
+    """Values by their names, of a list of both."""
+    return {str(each.get("name")): each.get("value") for each in parts(of, key, "spec")}
 
 
-def _number(told: Any, setting: str) -> float:
+def _whole(told: Any, setting: str) -> int:
     try:
-        return float(told)
-    except (TypeError, ValueError):
+        return int(float(told))
+    except (TypeError, ValueError, OverflowError):
         raise FileError(f"spec: the setting {setting} is no number: {told}") from None

@@ -5,14 +5,13 @@ where they differ the Sweep does what the file says.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from math import log
 from typing import Any, Final
 
 from sweep_operator.api.parameters import MAX_NAME_LENGTH, MAX_VALUES
-from sweep_operator.cli.conversion import part
+from sweep_operator.cli.conversion import part, parts
 from sweep_operator.cli.files import FileError, Json
 
 SIGMAS: Final = 6
@@ -37,25 +36,26 @@ class Range:
 
 
 def parameters(
-    written: Any, notes: list[str], *, grid: bool
+    spec: Json, notes: list[str], *, grid: bool
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """Convert spec.parameters.
 
     Args:
-        written: a list of Katib's.
+        spec: the Experiment's.
         notes: what a person should know is added.
         grid: whether all values are gone through: Katib then looks at no distribution.
 
     Returns:
         The names here by Katib's names, and spec.parameters of a Sweep.
     """
-    if not isinstance(written, list) or not written:
-        raise FileError("spec.parameters: is no list of parameters")
+    written = parts(spec, "parameters", "spec")
+    if not written:
+        raise FileError("spec.parameters: there are none")
     names: dict[str, str] = {}
     found: dict[str, Any] = {}
     for number, each in enumerate(written):
         at = f"spec.parameters[{number}]"
-        if not isinstance(each, Mapping) or not each.get("name"):
+        if not each.get("name"):
             raise FileError(f"{at}: has no name")
         told = str(each["name"])
         name = _legal(told)
@@ -109,8 +109,8 @@ def _range(found: Range, distribution: str, at: str, notes: list[str]) -> dict[s
         bell = {"mu": _plain(middle), "sigma": float(width / SIGMAS)}
         return {"distribution": f"{quantized}normal", **bell, **step}
     if distribution == "logNormal":
-        if found.low <= 0:
-            raise FileError(f"{at}: logNormal needs min above 0, not {found.low}")
+        if found.low <= 0 or found.high <= 0:
+            raise FileError(f"{at}: logNormal needs min and max above 0")
         low, high = log(found.low), log(found.high)
         bell = {"mu": (low + high) / 2, "sigma": (high - low) / SIGMAS}
         return {"distribution": f"{quantized}log_normal", **bell, **step}

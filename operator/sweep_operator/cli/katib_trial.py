@@ -4,12 +4,12 @@ Katib puts values into the template's text wherever it says ${trialParameters.NA
 macros in the program's command and args, and variables in its environment.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Final
 
-from sweep_operator.cli.conversion import part, template_of
+from sweep_operator.cli.conversion import part, parts, template_of
 from sweep_operator.cli.files import FileError, Json
 
 _REFERENCE: Final = re.compile(r"\$\{trialParameters\.(.+?)\}")
@@ -43,13 +43,16 @@ class Trial:
         """
         self._job = _job(written)
         self._names = names
-        self._references = dict(_references(written.get("trialParameters")))
+        self._references = {
+            str(each.get("name")): str(each.get("reference"))
+            for each in parts(written, "trialParameters", "spec.trialTemplate")
+        }
         self._main = written.get("primaryContainerName")
 
-    def template(self, notes: list[str]) -> tuple[dict[str, Any], int]:
+    def template(self, notes: list[str]) -> tuple[dict[str, Any], Any]:
         """The template, and how often a failed program is tried again."""
-        job = json.loads(json.dumps(self._job))
-        retries = job.get("spec", {}).pop("backoffLimit", 0)
+        job = deepcopy(dict(self._job))
+        retries = job["spec"].pop("backoffLimit", None) or 0
         made = template_of(job, notes)
         main = self._container(made)
         program = {
@@ -57,7 +60,8 @@ class Trial:
             for field in ("command", "args")
             if isinstance(main.get(field), list)
         }
-        assigned, variables = self._environment(main.pop("env", None) or (), notes)
+        assigned, variables = self._environment(parts(main, "env", "the container"), notes)
+        main.pop("env", None)
         if assigned and "command" not in program:
             raise FileError(
                 f"the variable {assigned[0]} has a parameter, which a Sweep has in commands and "
@@ -70,7 +74,7 @@ class Trial:
         main.update(program)
         if variables:
             main["env"] = variables
-        return made, int(retries)
+        return made, retries
 
     def main_container(self, template: Json) -> str | None:
         """The container that counts, where it isn't the first."""
@@ -176,7 +180,7 @@ class Trial:
 def _job(written: Json) -> Json:
     """The Job that a trial is."""
     at = "spec.trialTemplate"
-    if source := written.get("configMap"):
+    if source := part(written, "configMap", at):
         name, key = source.get("configMapName"), str(source.get("templatePath"))
         path = key.replace(".", r"\.")
         raise FileError(
@@ -189,18 +193,14 @@ def _job(written: Json) -> Json:
         raise FileError(f"{at}: has neither trialSpec nor configMap")
     if (job.get("apiVersion"), job.get("kind")) != ("batch/v1", "Job"):
         raise FileError(f"{at}.trialSpec: is a {job.get('kind')}: {_ONE_POD}")
+    _containers(job)
     return job
 
 
-def _references(written: Any) -> list[tuple[str, str]]:
-    if not isinstance(written, list):
-        raise FileError("spec.trialTemplate.trialParameters: is no list")
-    return [(str(each.get("name")), str(each.get("reference"))) for each in written]
-
-
 def _containers(template: Json) -> list[dict[str, Any]]:
-    pod = part(part(part(template, "spec", "it"), "template", "it"), "spec", "it")
-    found = pod.get("containers")
-    if not isinstance(found, list) or not found:
-        raise FileError("spec.trialTemplate.trialSpec: its pod has no containers")
+    at = "spec.trialTemplate.trialSpec"
+    pod = part(part(part(template, "spec", at), "template", at), "spec", at)
+    found = parts(pod, "containers", at)
+    if not found:
+        raise FileError(f"{at}: its pod has no containers")
     return found

@@ -74,7 +74,7 @@ def converted(
         if key not in _KNOWN
     ]
     spec: dict[str, Any] = {"method": config.get("method")}
-    if metric := config.get("metric"):
+    if metric := part(config, "metric", "the file"):
         spec["metric"] = {key: value for key, value in metric.items() if key in _OF_METRIC}
         notes += [f"metric.{key} is left out" for key in metric if key not in _OF_METRIC]
         spec["logPattern"] = SUMMARY
@@ -90,7 +90,7 @@ def converted(
         spec["parallelism"] = workers
     flat = _flat(config.get("parameters"), notes)
     spec["parameters"] = _parameters(config.get("parameters"), "parameters", notes, flat)
-    if rule := config.get("early_terminate"):
+    if rule := part(config, "early_terminate", "the file"):
         spec["earlyTerminate"] = _early_terminate(rule)
         notes.append(
             "early_terminate compares what is reported on the way: the program has to do that "

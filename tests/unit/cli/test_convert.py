@@ -196,6 +196,8 @@ def test_the_name_is_a_dns_label(name: str | None, program: str | None, made: st
         (config(parameters={"lr": 0.1}), "parameters.lr: write {value: 0.1}"),
         (config(program=None, command=["python", "${program}"]), "needs program"),
         (config(command="python train.py"), "command: is no list"),
+        (config(metric="loss"), "metric is no map"),
+        (config(early_terminate="hyperband"), "early_terminate is no map"),
         (config(early_terminate={"type": "hyperband", "miniter": 3}), "early_terminate.miniter"),
         (
             config(parameters={"a": {"parameters": {"x": {"value": 1}}}, "a.x": {"value": 2}}),

@@ -136,7 +136,9 @@ def test_what_would_be_another_search_is_refused(name: str) -> None:
 
 
 def test_the_random_state_is_the_seed() -> None:
-    assert spec(experiment(algorithm=algorithm("random", random_state="7")))["seed"] == 7
+    found = made(experiment(algorithm=algorithm("random", random_state="7")))
+    assert found.sweep["spec"]["seed"] == 7
+    assert not any("setting" in note for note in found.notes)
 
 
 def test_hyperband_gives_each_run_all_of_its_resource_and_stops_the_worse() -> None:
@@ -184,6 +186,12 @@ def test_no_failure_allowed_is_one_that_fails_the_sweep() -> None:
 
 def test_a_search_without_end_is_told() -> None:
     assert any("no maxTrialCount" in note for note in made(experiment(maxTrialCount=None)).notes)
+
+
+def test_a_sweep_has_one_rule_for_early_termination() -> None:
+    settings = algorithm("hyperband", resource_name="width", r_l="9")
+    with pytest.raises(FileError, match=r"spec\.earlyStopping: a Sweep has one such rule"):
+        converted(experiment(algorithm=settings, earlyStopping=algorithm("medianstop")))
 
 
 @pytest.mark.parametrize(
@@ -246,6 +254,14 @@ def test_a_range_has_the_same_numbers(kind: str, feasible: Json, parameter: Json
     assert searched(kind, feasible) == parameter
 
 
+def test_steps_that_are_too_many_to_list_are_counted_from_zero_and_told() -> None:
+    feasible = space("1", "20001", step="10")
+    parameter = {"name": "x", "parameterType": "int", "feasibleSpace": feasible}
+    found = made(of(parameter))
+    assert found.sweep["spec"]["parameters"]["x"]["distribution"] == "q_uniform"
+    assert any("counted from 0" in note for note in found.notes)
+
+
 def test_log_normal_has_six_deviations_between_the_logarithms_of_its_bounds() -> None:
     assert searched("double", space("0.1", "10", distribution="logNormal")) == {
         "distribution": "log_normal",
@@ -302,9 +318,9 @@ def test_the_program_has_the_arguments_that_katib_would_give() -> None:
 
 
 def test_the_programs_own_variables_are_no_macros() -> None:
-    document = experiment(trialTemplate=trial("${args} ${HOME} $$x ${param:y}"))
+    document = experiment(trialTemplate=trial("${args} ${HOME} $${args} ${param:y}"))
     # The kubelet reads $$ as $.
-    assert job_of(document, 1)["command"][-1] == "$${args} ${HOME} $$x $${param:y}"
+    assert job_of(document, 1)["command"][-1] == "$${args} ${HOME} $${args} $${param:y}"
 
 
 def test_what_a_trial_knows_of_itself_it_knows_as_a_run() -> None:
@@ -335,10 +351,15 @@ def test_a_variable_with_a_parameter_is_set_before_the_program() -> None:
     assert any("the variable WIDTH" in note for note in made(document).notes)
 
 
-def test_a_parameter_where_a_sweep_has_none_is_refused() -> None:
-    mounts = [{"name": "data", "mountPath": "/data", "subPath": "${trialParameters.w}"}]
+@pytest.mark.parametrize("reference", ["width", "${trialSpec.Name}"])
+def test_what_differs_from_run_to_run_is_refused_where_a_sweep_has_one_text(reference: str) -> None:
+    mounts = [{"name": "data", "mountPath": "/data", "subPath": "${trialParameters.x}"}]
+    template = trial(references={"w": "width", "x": reference}, volumeMounts=mounts)
     with pytest.raises(FileError, match=r"volumeMounts\[0\]\.subPath: .*differs from run to run"):
-        converted(experiment(trialTemplate=trial(volumeMounts=mounts)))
+        converted(experiment(trialTemplate=template))
+
+
+def test_a_variable_with_a_parameter_needs_a_command_to_be_set_before() -> None:
     variable = [{"name": "WIDTH", "value": "${trialParameters.w}"}]
     with pytest.raises(FileError, match="the variable WIDTH"):
         converted(experiment(trialTemplate=trial(env=variable, command=None, args=["x"])))
@@ -352,6 +373,49 @@ def test_the_job_is_kept_but_for_what_the_operator_sets() -> None:
     assert found["template"]["spec"]["activeDeadlineSeconds"] == 60
     assert "restartPolicy" not in found["template"]["spec"]["template"]["spec"]
     assert found["failurePolicy"] == {"maxRetries": 2}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"retain": True}, "trialTemplate.retain"),
+        ({"primaryPodLabels": {"role": "master"}}, "trialTemplate.primaryPodLabels is left out"),
+        ({"successCondition": "status.done"}, "trialTemplate.successCondition is left out"),
+        ({"failureCondition": 'status.conditions.#(type=="Failed")#|#(status=="True")#'}, None),
+    ],
+)
+def test_what_is_said_of_a_trial_beside_its_job_is_told_if_it_matters(
+    changed: Json, told: str | None
+) -> None:
+    usual = made(experiment()).notes
+    notes = [
+        note
+        for note in made(experiment(trialTemplate=trial() | changed)).notes
+        if note not in usual
+    ]
+    assert [note.startswith(told or "") for note in notes] == ([True] if told else [])
+
+
+def test_a_policy_for_resuming_is_told_to_be_needless() -> None:
+    assert any(note.startswith("resumePolicy isn't needed") for note in policy("FromVolume"))
+    assert not any("resumePolicy" in note for note in policy("Never"))
+
+
+def policy(name: str) -> list[str]:
+    return made(experiment(resumePolicy=name)).notes
+
+
+def test_labels_and_annotations_are_kept_but_not_what_kubectl_applied() -> None:
+    document = experiment()
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": "{}"}
+    document["metadata"] |= {"labels": {"a": "b"}, "annotations": {"c": "d", **applied}}
+    found = made(document).sweep["metadata"]
+    assert found == {
+        "name": "small",
+        "namespace": "team",
+        "labels": {"a": "b"},
+        "annotations": {"c": "d"},
+    }
 
 
 def test_a_container_that_isnt_there_is_told() -> None:
@@ -401,6 +465,15 @@ def test_a_metrics_format_has_its_first_two_groups_named(written: str, pattern: 
     assert spec(experiment(metricsCollectorSpec=collector))["logPattern"] == named(written)
 
 
+def test_of_several_formats_the_others_are_told() -> None:
+    formats = [r"(a)=(\d+)", r"(b):(\d+)"]
+    found = made(
+        experiment(metricsCollectorSpec={"source": {"filter": {"metricsFormat": formats}}})
+    )
+    assert found.sweep["spec"]["logPattern"] == r"(?P<name>a)=(?P<value>\d+)"
+    assert any(note.startswith(r"metricsFormat (b):(\d+) is left out") for note in found.notes)
+
+
 def test_a_format_without_groups_is_refused() -> None:
     with pytest.raises(FileError, match="fewer than two groups"):
         named(r"loss=(\S+)")
@@ -432,11 +505,22 @@ def test_a_file_of_json_is_no_log() -> None:
     ("changed", "told"),
     [
         ({"nasConfig": {"graphConfig": {}}}, "spec.nasConfig"),
-        ({"parameters": None}, "spec.parameters: is no list"),
+        ({"parameters": None}, "spec.parameters: there are none"),
         ({"parameters": [{**WIDTH, "parameterType": "float"}]}, "parameterType float"),
         ({"parameters": [{**WIDTH, "feasibleSpace": {"min": "a"}}]}, "min is no number: a"),
         ({"parameters": [WIDTH, WIDTH]}, "a second width"),
+        (
+            {"parameters": [{**WIDTH, "feasibleSpace": space("1", "9", step="0")}]},
+            "step is 0: it must be above 0",
+        ),
         ({"algorithm": {"algorithmName": "annealing"}}, "annealing isn't known"),
+        ({"algorithm": algorithm("random", random_state="a")}, "random_state is no number: a"),
+        ({"algorithm": "random"}, "algorithm is no map"),
+        ({"parameters": ["width"]}, "parameters is no list of maps"),
+        (
+            {"parameters": [{**WIDTH, "feasibleSpace": space("0", "9", distribution="logNormal")}]},
+            "logNormal needs min and max above 0",
+        ),
         ({"earlyStopping": {"algorithmName": "asha"}}, "asha isn't known"),
         ({"objective": {}}, "objectiveMetricName"),
         ({"trialTemplate": trial("${trialParameters.z}")}, "is not among trialParameters"),
