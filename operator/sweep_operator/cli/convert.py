@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 
 from sweep_operator.cli.files import FileError, Json, documents, read
-from sweep_operator.cli.foreign import converted, is_foreign
+from sweep_operator.cli.foreign import NOTHING, converted, is_foreign
 from sweep_operator.cli.output import dumped
 from sweep_operator.cli.preview import preview
 
@@ -30,10 +30,7 @@ def convert(found: Iterable[Json], options: argparse.Namespace) -> Json:
     """
     chosen = [each for each in found if is_foreign(each)]
     if not chosen:
-        raise FileError(
-            "has nothing to convert: neither a sweep of W&B's, which is a map with method and "
-            "parameters, nor an Experiment of Katib's (kubeflow.org/v1beta1)"
-        )
+        raise FileError(f"has nothing to convert: {NOTHING}")
     if len(chosen) > 1:
         raise FileError(f"has {len(chosen)} to convert: put each into a file of its own")
     job = next(iter(documents(read(options.template))), {}) if options.template else None

@@ -1,8 +1,15 @@
 """Files of other tools that can be had as a Sweep, and which of them is whose."""
 
+from typing import Final
+
 from sweep_operator.cli import katib, wandb
 from sweep_operator.cli.conversion import Conversion
 from sweep_operator.cli.files import FileError, Json
+
+NOTHING: Final = (
+    "neither a sweep of W&B's, which is a map with method and parameters, nor an Experiment of "
+    "Katib's (kubeflow.org/v1beta1)"
+)
 
 
 def is_foreign(document: Json) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from sweep_operator.cli import files
 from sweep_operator.cli.convert import convert
 from sweep_operator.cli.files import FileError, documents, read
-from sweep_operator.cli.foreign import is_foreign
+from sweep_operator.cli.foreign import NOTHING, is_foreign
 from sweep_operator.cli.output import confirmed
 from sweep_operator.cli.target import connection, each, sweeps
 from sweep_operator.client import Sweep
@@ -34,7 +34,9 @@ def manifests(options: argparse.Namespace) -> list[Mapping[str, Any]]:
     if any(map(is_foreign, found)):
         found = [convert(found, options)]
     elif options.name or options.image or options.template:
-        raise FileError("--name, --image and --template go with a file that is to be converted")
+        raise FileError(
+            f"--name, --image and --template go with a file to convert, and this has {NOTHING}"
+        )
     chosen = files.sweeps(found)
     if options.paused:
         chosen = [{**one, "spec": {**one.get("spec", {}), "state": "Paused"}} for one in chosen]
