@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sweep_operator.cli.files import FileError, Json, documents, read
 from sweep_operator.cli.foreign import NOTHING, converted, is_foreign
@@ -17,9 +17,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def convert(found: Iterable[Json], options: argparse.Namespace) -> Json:
-    """The manifest of the Sweep that a file of W&B's or Katib's describes; notes on it go to
-    standard error.
+def convert(found: Sequence[Json], options: argparse.Namespace) -> Json:
+    """The Sweep that a file of W&B's or Katib's describes; notes on it go to standard error.
 
     Args:
         found: the file's documents.
@@ -31,8 +30,10 @@ def convert(found: Iterable[Json], options: argparse.Namespace) -> Json:
     chosen = [each for each in found if is_foreign(each)]
     if not chosen:
         raise FileError(f"has nothing to convert: {NOTHING}")
-    if len(chosen) > 1:
-        raise FileError(f"has {len(chosen)} to convert: put each into a file of its own")
+    whole = sum(each.get("kind") == "Sweep" for each in found)
+    if whole or len(chosen) > 1:
+        beside = f" beside {whole} Sweep{'s' if whole > 1 else ''}" if whole else ""
+        raise FileError(f"has {len(chosen)} to convert{beside}: put each into a file of its own")
     job = next(iter(documents(read(options.template))), {}) if options.template else None
     made = converted(chosen[0], name=options.name, image=options.image, job=job)
     preview(made.sweep, 1, None)

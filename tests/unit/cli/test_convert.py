@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from sweep_operator.cli.files import FileError
+from sweep_operator.cli.foreign.wandb import converted
 from sweep_operator.cli.main import main
 from sweep_operator.cli.preview import preview
-from sweep_operator.cli.wandb import converted
 
 JOB = """
 apiVersion: batch/v1
@@ -242,6 +242,7 @@ def test_what_it_prints_can_be_applied(tmp_path: Path, capsys: pytest.CaptureFix
     [
         ([{"parameters": {}, "job": "j"}], "has nothing to convert: neither a sweep of W&B's"),
         ([config(), config()], "has 2 to convert: put each into a file of its own"),
+        ([config(), {"kind": "Sweep"}], "has 1 to convert beside 1 Sweep: put each into a file"),
     ],
 )
 def test_a_file_has_one_thing_to_convert(

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from sweep_operator.cli.conversion import Conversion
 from sweep_operator.cli.files import FileError
-from sweep_operator.cli.katib import converted, is_experiment
-from sweep_operator.cli.katib_metrics import DEFAULT_FORMAT, named
+from sweep_operator.cli.foreign.conversion import Conversion
+from sweep_operator.cli.foreign.katib import converted, is_experiment
+from sweep_operator.cli.foreign.katib_metrics import DEFAULT_FORMAT, named
 from sweep_operator.cli.main import main
 from sweep_operator.cli.preview import preview
 from sweep_operator.planning.job import build_job

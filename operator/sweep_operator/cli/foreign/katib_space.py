@@ -11,8 +11,8 @@ from math import log
 from typing import Any, Final
 
 from sweep_operator.api.parameters import MAX_NAME_LENGTH, MAX_VALUES
-from sweep_operator.cli.conversion import part, parts
 from sweep_operator.cli.files import FileError, Json
+from sweep_operator.cli.foreign.conversion import part, parts
 
 SIGMAS: Final = 6
 """Katib's normal distributions have so many standard deviations between min and max."""

@@ -10,8 +10,8 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from sweep_operator.api.names import API_VERSION, MAX_SWEEP_NAME
-from sweep_operator.cli.conversion import READS_LOGS, Conversion, endless, part, template_of
 from sweep_operator.cli.files import FileError, Json
+from sweep_operator.cli.foreign.conversion import READS_LOGS, Conversion, endless, part, template_of
 
 SUMMARY: Final = r"^wandb: +(?P<name>\S+) (?P<value>\S+)$"
 """A line of the summary that wandb prints at a run's end."""

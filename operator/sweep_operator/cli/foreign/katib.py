@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sweep_operator.api.names import API_VERSION
-from sweep_operator.cli.conversion import Conversion, endless, marks, part, parts
 from sweep_operator.cli.files import FileError, Json
-from sweep_operator.cli.katib_metrics import log_pattern
-from sweep_operator.cli.katib_space import parameters
-from sweep_operator.cli.katib_trial import Trial
+from sweep_operator.cli.foreign.conversion import Conversion, endless, marks, part, parts
+from sweep_operator.cli.foreign.katib_metrics import log_pattern
+from sweep_operator.cli.foreign.katib_space import parameters
+from sweep_operator.cli.foreign.katib_trial import Trial
 
 KATIB: Final = "kubeflow.org/v1beta1"
 

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from sweep_operator.cli import katib, wandb
-from sweep_operator.cli.conversion import Conversion
 from sweep_operator.cli.files import FileError, Json
+from sweep_operator.cli.foreign import katib, wandb
+from sweep_operator.cli.foreign.conversion import Conversion
 
 NOTHING: Final = (
     "neither a sweep of W&B's, which is a map with method and parameters, nor an Experiment of "

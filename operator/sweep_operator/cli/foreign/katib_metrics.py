@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sweep_operator.cli.conversion import READS_LOGS, part
 from sweep_operator.cli.files import FileError, Json
+from sweep_operator.cli.foreign.conversion import READS_LOGS, part
 
 DEFAULT_FORMAT: Final = r"([\w|-]+)\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)"
 """Of Katib's collectors: accuracy=0.9, in Go's RE2, with name and value by their places."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Final
 
-from sweep_operator.cli.conversion import part, parts, template_of
 from sweep_operator.cli.files import FileError, Json
+from sweep_operator.cli.foreign.conversion import part, parts, template_of
 
 _REFERENCE: Final = re.compile(r"\$\{trialParameters\.(.+?)\}")
 _OF_TRIAL: Final = re.compile(r"\$\{trialSpec\.(?P<field>[^\[\]]+?)(\[(?P<key>.+)\])?\}")
