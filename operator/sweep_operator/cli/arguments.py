@@ -20,6 +20,9 @@ SWEEP_PHASES: Final = (
     "Crashed",
 )
 
+FORMATS: Final = ("csv", "json", "parquet")
+"""Of an export."""
+
 Commands = Any
 """argparse's own type for subcommands is private."""
 
@@ -34,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     commands = found.add_subparsers(metavar="COMMAND", required=True)
     _edits(commands)
     _looks(commands)
+    _exports(commands)
     _makes(commands)
     _files(commands)
     _shells(commands)
@@ -84,7 +88,7 @@ def _looks(commands: Commands) -> None:
         "--sort", default="number", metavar="KEY", help="number, value, or a parameter or metric"
     )
     runs.add_argument("--reverse", action="store_true", help="from the other end")
-    _output(runs, "wide", "name", "csv")
+    _output(runs, "wide", "name")
     runs.set_defaults(verb="runs")
 
     best = _command(commands, "best", "Show a sweep's best runs.", "best")
@@ -130,6 +134,22 @@ def _looks(commands: Commands) -> None:
     _sweep(wait)
     wait.add_argument("--for", dest="phase", choices=SWEEP_PHASES, help="default: its end")
     wait.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="default: for ever")
+
+
+def _exports(commands: Commands) -> None:
+    told = "Write all runs of a sweep as a table: CSV, JSON or Parquet."
+    export = _command(commands, "export", told, "export")
+    _sweep(export)
+    export.add_argument("--status", choices=PHASES, help="those alone")
+    export.add_argument(
+        "--output",
+        metavar="FILE",
+        default="-",
+        help="its ending says the format; - for the output (default)",
+    )
+    export.add_argument(
+        "--format", choices=FORMATS, help="default: by the file's ending; csv for the output"
+    )
 
 
 def _makes(commands: Commands) -> None:

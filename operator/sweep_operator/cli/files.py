@@ -1,5 +1,6 @@
-"""Manifests in files, read as kubectl reads them."""
+"""Files: manifests, read as kubectl reads them, and what is written for people to keep."""
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -36,6 +37,26 @@ def read(name: str) -> str:
         return sys.stdin.read() if name == "-" else Path(name).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(getattr(error, "strerror", None) or str(error), name) from error
+
+
+def write(name: str, content: bytes) -> None:
+    """Write a file whole or not at all: what was there before stays until then. `-` prints it."""
+    if name == "-":
+        sys.stdout.buffer.write(content)
+        return
+    file = Path(os.path.realpath(name))  # a link stays one
+    try:
+        if file.exists() and not file.is_file():
+            file.write_bytes(content)  # a pipe or a device: nothing can take its place
+            return
+        beside = file.with_name(f".{file.name}.{os.getpid()}")
+        try:
+            beside.write_bytes(content)
+            beside.replace(file)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileError(error.strerror or str(error), name) from error
 
 
 def documents(text: str) -> list[Json]:

@@ -1,8 +1,6 @@
 """`list`, `status` and `runs`: how sweeps stand, and what their runs came to."""
 
 import argparse
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -10,7 +8,7 @@ from typing import Any, Final
 from sweep_operator.cli.output import age, dumped, for_programs, listed, table
 from sweep_operator.cli.target import connection, sweep
 from sweep_operator.client import ClientError, Run, Sweep
-from sweep_operator.client.sweep import flat, row
+from sweep_operator.client.sweep import flat
 
 TROUBLES: Final = ("Stalled", "PodsNotStarting", "SystematicFailures")
 """Conditions that are told when they are True."""
@@ -80,11 +78,8 @@ def runs(options: argparse.Namespace) -> str:
     found = sorted_by(found, options.sort, reverse=options.reverse)
     if for_programs(options.output):
         return dumped(listed([each.object for each in found]), options.output)
-    match options.output:
-        case "name":
-            return "".join(f"sweeprun.sweep-operator.io/{each.name}\n" for each in found)
-        case "csv":
-            return _csv([row(each) for each in found])
+    if options.output == "name":
+        return "".join(f"sweeprun.sweep-operator.io/{each.name}\n" for each in found)
     given = [dict(flat(each.parameters)) for each in found]
     names = list(dict.fromkeys(name for each in given for name in each))
     head = ["NUMBER", "STATUS", "VALUE", "REASON", "ATTEMPTS", "TIME", *names]
@@ -146,18 +141,3 @@ def _short(value: Any, output: str | None) -> Any:
     if value is None or isinstance(value, float) or len(text) <= 24 or output == "wide":
         return value
     return text[:21] + "..."
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """With a column for all that any row has, in the order in which they come up."""
-    names = list(dict.fromkeys(name for each in rows for name in each))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _plain(value) for name, value in each.items()} for each in rows)
-    return text.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    """Lists and objects as JSON, as everywhere else."""
-    return json.dumps(value) if isinstance(value, bool | list | dict) else value

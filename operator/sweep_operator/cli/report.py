@@ -2,11 +2,9 @@
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -15,7 +13,7 @@ from sweep_operator.api.names import LABEL_SWEEP_UID
 from sweep_operator.api.run import SweepRun
 from sweep_operator.api.sweep import SweepStatus
 from sweep_operator.cli import target
-from sweep_operator.cli.files import FileError, Json, documents, read
+from sweep_operator.cli.files import FileError, Json, documents, read, write
 from sweep_operator.client.errors import ClientError
 
 NEEDS_PLOTLY = "report needs plotly: pip install 'sweep-operator[report]'"
@@ -30,14 +28,9 @@ def run(options: argparse.Namespace) -> int:
     sweep, runs = _from_files(options.file) if options.file else _from_cluster(options)
     made = page(sweep, runs, time.time()).encode(errors="replace")
     file = options.output or f"{sweep['metadata']['name']}.html"
-    if file == "-":
-        sys.stdout.buffer.write(made)
-        return 0
-    try:
-        Path(file).write_bytes(made)
-    except OSError as error:
-        raise FileError(error.strerror or str(error), file) from error
-    print(f"{file}: {len(runs)} runs of {sweep['metadata']['name']}")
+    write(file, made)
+    if file != "-":
+        print(f"{file}: {len(runs)} runs of {sweep['metadata']['name']}")
     return 0
 
 

@@ -4,6 +4,7 @@ import difflib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from importlib import import_module
 from typing import Any, Final
 
@@ -65,6 +66,19 @@ class Run:
     def metrics(self) -> dict[str, float]:
         """All final metrics."""
         return dict(self.status.get("metrics") or {})
+
+    @property
+    def non_finite(self) -> dict[str, str]:
+        """Final metrics that are no finite numbers, as text: nan, inf, or too many digits."""
+        return dict(self.status.get("nonFinite") or {})
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from its start to its end, with all between its attempts; None before."""
+        start, end = self.status.get("startTime"), self.status.get("completionTime")
+        if start is None or end is None:
+            return None
+        return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
 class Sweep:
@@ -324,15 +338,19 @@ def row(run: Run) -> dict[str, Any]:
     status = run.status
     return {
         "number": run.number,
+        "name": run.name,
         "status": run.phase,
         "reason": status.get("reason"),
         "value": run.value,
         **{f"params_{name}": value for name, value in flat(run.parameters)},
         **{f"metrics_{name}": value for name, value in run.metrics.items()},
+        **{f"metrics_{name}": _read(text) for name, text in run.non_finite.items()},
         "attempts": status.get("attemptsMade", 0),
         "preemptions": status.get("preemptions", 0),
         "start": status.get("startTime"),
         "end": status.get("completionTime"),
+        "duration": run.duration,
+        "message": status.get("message"),
     }
 
 
@@ -343,6 +361,12 @@ def flat(parameters: Json, above: str = "") -> Iterator[tuple[str, Any]]:
             yield from flat(value, f"{above}{name}.")
         else:
             yield above + name, value
+
+
+def _read(text: str) -> float:
+    """A number that isn't finite; of one that is too large for that, the first digits are kept."""
+    found = float(text)
+    return math.copysign(math.inf, found) if math.isfinite(found) else found
 
 
 def _owner(record: Json) -> str | None:

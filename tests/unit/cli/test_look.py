@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from sweep_operator.cli.look import _csv, sorted_by
+from sweep_operator.cli.look import sorted_by
 from sweep_operator.client import ClientError, Run
-from sweep_operator.client.sweep import row
 
 
 def run(number: int, value: float | None = None, **parameters: Any) -> Run:
@@ -42,9 +41,3 @@ def test_they_come_last_from_the_other_end_too() -> None:
 def test_a_column_that_no_run_has_is_told() -> None:
     with pytest.raises(ClientError, match="--sort lr: no run has it"):
         sorted_by(RUNS, "lr", reverse=False)
-
-
-def test_a_table_for_programs_has_every_parameter_and_metric_under_its_name() -> None:
-    head, first, *_ = _csv([row(each) for each in RUNS]).splitlines()
-    assert {"params_x", "params_opt.name", "metrics_acc", "value"} <= set(head.split(","))
-    assert dict(zip(head.split(","), first.split(","), strict=True))["params_x"] == "10"
