@@ -23,7 +23,7 @@ class Ranked(NamedTuple):
 def run(options: argparse.Namespace) -> int:
     """Print them."""
     found = sweep(options)
-    print(shown(ranked(found, found.runs())[: options.count], options.output), end="")
+    print(shown(ranked(found, found.runs(history=False))[: options.count], options.output), end="")
     return 0
 
 

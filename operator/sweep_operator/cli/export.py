@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         if find_spec("pyarrow") is None:
             raise ClientError(NEEDS_PYARROW)
     found = sweep(options)
-    runs = [each for each in found.runs() if options.status in (None, each.phase)]
+    runs = [each for each in found.runs(history=False) if options.status in (None, each.phase)]
     write(options.output, _WRITTEN[chosen](runs))
     if options.output != "-":
         print(f"{options.output}: {len(runs)} runs of {found.name}")

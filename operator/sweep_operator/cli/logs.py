@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _chosen(found: Sweep, options: argparse.Namespace) -> Sequence[Run]:
     """The runs that are meant."""
-    runs = found.runs()
+    runs = found.runs(history=False)
     if options.best:
         return [ranked(found, runs)[0].run]
     if options.failed:

@@ -5,7 +5,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sweep_operator.cli.output import age, dumped, for_programs, listed, table
+from sweep_operator.cli.output import (
+    age,
+    dumped,
+    for_programs,
+    listed,
+    table,
+    without_managed_fields,
+)
 from sweep_operator.cli.target import connection, sweep
 from sweep_operator.client import ClientError, Run, Sweep
 from sweep_operator.client.sweep import flat
@@ -56,7 +63,7 @@ def status(options: argparse.Namespace) -> str:
     """Print how one sweep stands."""
     found = sweep(options)
     if options.output:
-        return dumped(found.object, options.output)
+        return dumped(without_managed_fields(found.object), options.output)
     counts = ", ".join(f"{count} {phase}" for phase, count in found.counts.items() if count)
     lines = [
         ("sweep", f"{found.namespace}/{found.name}"),
@@ -74,7 +81,8 @@ def status(options: argparse.Namespace) -> str:
 
 def runs(options: argparse.Namespace) -> str:
     """Print a sweep's runs."""
-    found = [each for each in sweep(options).runs() if options.status in (None, each.phase)]
+    every = sweep(options).runs(history=for_programs(options.output))
+    found = [each for each in every if options.status in (None, each.phase)]
     found = sorted_by(found, options.sort, reverse=options.reverse)
     if for_programs(options.output):
         return dumped(listed([each.object for each in found]), options.output)

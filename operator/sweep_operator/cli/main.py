@@ -1,11 +1,16 @@
 """`kubectl sweep`: runs a command, and says in a sentence what went wrong if something did."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from sweep_operator.cli.arguments import parser
+
+RARELY = 100_000
+"""Objects made between two searches for cycles of them: a sweep's records are a million, with none,
+and to look through them as often as usual takes as long as to read them."""
 
 WANDB_FLAGS = ("--pause", "--resume", "--stop", "--cancel")
 """How W&B's command line spells its commands: `wandb sweep --pause ENTITY/PROJECT/ID`."""
@@ -27,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from sweep_operator.cli.files import FileError  # noqa: PLC0415
     from sweep_operator.client.errors import ClientError  # noqa: PLC0415
 
+    gc.set_threshold(RARELY)
     try:
         code: int = import_module(options.module).run(options)
         sys.stdout.flush()

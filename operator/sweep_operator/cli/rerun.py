@@ -14,7 +14,7 @@ def run(options: argparse.Namespace) -> int:
     found = sweep(options)
     if found.phase in ("Stopped", "Cancelled"):
         raise ClientError(f"{found.name} is {found.phase}: it starts no runs, create a new Sweep")
-    records = {each.number: each for each in found.runs()}
+    records = {each.number: each for each in found.runs(history=False)}
     for number in options.runs:
         if number not in records:
             raise ClientError(f"{found.name} has no run {number}")

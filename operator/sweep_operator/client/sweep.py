@@ -208,12 +208,20 @@ class Sweep:
         self.object = self._connection.get(paths.sweeps(self.namespace, self.name))
         return self
 
-    def runs(self) -> list[Run]:
-        """Its runs, by number."""
+    def runs(self, *, history: bool = True) -> list[Run]:
+        """Its runs, by number.
+
+        Args:
+            history: keep what was reported on the way, which is most of a record.
+        """
         path = paths.sweepruns(self.namespace)
-        found = self._connection.list(path, labelSelector=f"{LABEL_SWEEP}={self.name}")
         own = self.object["metadata"]["uid"]
-        runs = [Run(each) for each in found if _owner(each) == own]
+        runs = []
+        for each in self._connection.list(path, labelSelector=f"{LABEL_SWEEP}={self.name}"):
+            if _owner(each) == own:
+                if not history:
+                    each.get("status", {}).pop("history", None)
+                runs.append(Run(each))
         return sorted(runs, key=lambda run: run.number)
 
     def pause(self) -> "Sweep":
@@ -327,7 +335,7 @@ class Sweep:
             ModuleNotFoundError: pandas isn't installed.
         """
         pandas = import_module("pandas")  # for those who have it
-        return pandas.DataFrame([row(run) for run in self.runs()])
+        return pandas.DataFrame([row(run) for run in self.runs(history=False)])
 
 
 def row(run: Run) -> dict[str, Any]:

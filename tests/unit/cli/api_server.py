@@ -1,5 +1,6 @@
 """An API server for the command line's tests, which says what it was told to say."""
 
+import gzip
 import json
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -58,16 +59,18 @@ class Handler(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(size)) if size else None
         self.server.asked.append((self.command, url.path, body))
-        query = parse_qs(url.query)
-        self.server.queries.append(query)
-        page = query.get("continue", [""])[0]
+        self.server.queries.append(parse_qs(url.query))
         code, found = self.server.answers.get(
-            (self.command, url.path + page), (404, "404 page not found\n")
+            (self.command, url.path), (404, "404 page not found\n")
         )
         text = found if isinstance(found, str) else json.dumps(found)
+        content = text.encode()
         self.send_response(code)
+        if "gzip" in self.headers.get("Accept-Encoding", ""):
+            content = gzip.compress(content)
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
-        self.wfile.write(text.encode())
+        self.wfile.write(content)
 
     do_GET = do_PATCH = do_POST = do_DELETE = answer  # noqa: N815 - the base class's names
 

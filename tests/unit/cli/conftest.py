@@ -11,7 +11,7 @@ from tests.unit.cli.api_server import Server, named
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with Server() as found:
-        Thread(target=found.serve_forever, daemon=True).start()
+        Thread(target=found.serve_forever, args=(0.01,), daemon=True).start()
         named(tmp_path / "config", found.url)
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
         monkeypatch.setattr(

@@ -136,16 +136,43 @@ def test_a_state_that_git_owns_is_warned_of(
     assert "argocd-controller owns spec.state" in capsys.readouterr().err
 
 
-def test_a_long_list_is_read_page_by_page(
+def test_a_list_is_read_as_a_whole_since_pages_take_longer(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.answers["GET", SWEEPS] = 200, {"items": [sweep("a")], "metadata": {"continue": "2"}}
-    server.answers["GET", f"{SWEEPS}2"] = 200, {"items": [sweep("b")], "metadata": {}}
+    many = [sweep(f"s{number}") for number in range(5000)]
+    server.answers["GET", SWEEPS] = 200, {"items": many, "metadata": {}}
     assert main(["list", "-o", "name"]) == 0
-    assert capsys.readouterr().out.split() == [
-        "sweep.sweep-operator.io/a",
-        "sweep.sweep-operator.io/b",
-    ]
+    assert len(capsys.readouterr().out.split()) == 5000
+    assert server.queries == [{}]
+
+
+@pytest.mark.parametrize("text", ["<html>", '{"items": [{"metadata": {}}'])
+def test_what_is_no_list_is_told(
+    text: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["GET", SWEEPS] = 200, text
+    assert f"{SWEEPS} answers with no list: " in told(capsys, "list")
+
+
+@pytest.mark.parametrize("words", [["status", "s"], ["list"], ["runs", "s"]])
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_managed_fields_are_hidden_as_kubectl_hides_them(
+    words: list[str], output: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    managed = sweep("s")
+    managed["metadata"]["managedFields"] = [{"manager": "kubectl"}]
+    owner = {"uid": "u-s", "controller": True}
+    record = {
+        "metadata": {"ownerReferences": [owner], "managedFields": [{"manager": "kubectl"}]},
+        "spec": {"number": 1, "parameters": {}},
+    }
+    server.answers["GET", f"{SWEEPS}/s"] = 200, managed
+    server.answers["GET", SWEEPS] = 200, {"items": [managed]}
+    server.answers["GET", SWEEPS.replace("sweeps", "sweepruns")] = 200, {"items": [record]}
+    assert main([*words, "-o", output]) == 0
+    printed = capsys.readouterr().out
+    assert "metadata" in printed
+    assert "managedFields" not in printed
 
 
 def test_a_sweep_file_of_wandbs_is_created_from_the_standard_input_too(
