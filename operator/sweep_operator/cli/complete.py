@@ -13,10 +13,7 @@ from collections.abc import Iterable
 import argcomplete
 from argcomplete.shell_integration import shellcode
 
-from sweep_operator.api import paths
 from sweep_operator.cli.arguments import parser
-from sweep_operator.cli.target import connection
-from sweep_operator.client import ClientError, Sweep
 
 NO_FILES = ":4"
 """kubectl's protocol: the last line says that there is nothing else to complete by."""
@@ -64,6 +61,10 @@ def candidates(words: list[str]) -> list[str]:
 
 def sweeps(prefix: str, options: argparse.Namespace) -> Iterable[str]:
     """Names of sweeps, with their namespace where one has been begun with."""
+    # Only now: flags are completed without a cluster, and at once.
+    from sweep_operator.cli.target import connection  # noqa: PLC0415
+    from sweep_operator.client import ClientError, Sweep  # noqa: PLC0415
+
     namespace, slash, _ = prefix.rpartition("/")
     try:
         found = Sweep.all(namespace or options.namespace, connection(options))
@@ -74,6 +75,10 @@ def sweeps(prefix: str, options: argparse.Namespace) -> Iterable[str]:
 
 def namespaces(options: argparse.Namespace) -> Iterable[str]:
     """Names of namespaces."""
+    from sweep_operator.api import paths  # noqa: PLC0415
+    from sweep_operator.cli.target import connection  # noqa: PLC0415
+    from sweep_operator.client import ClientError  # noqa: PLC0415
+
     try:
         return [each["metadata"]["name"] for each in connection(options).list(paths.NAMESPACES)]
     except ClientError:
