@@ -1,12 +1,8 @@
 """Requests to the API server, by kubectl's own configuration, and what its answers mean."""
 
 import json
-import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -14,6 +10,8 @@ import urllib3
 
 from sweep_operator.api.names import GROUP, VERSION
 from sweep_operator.client.errors import ClientError, NotFoundError, RefusedError
+from sweep_operator.client.kubeconfig import Access, access
+from sweep_operator.client.proxy import proxy_of
 from sweep_operator.client.stream import StreamError, items
 
 Json = Mapping[str, Any]
@@ -26,7 +24,8 @@ CONNECT_TIMEOUT: Final = 5.0
 ANSWER_TIMEOUT: Final = 60.0
 """Seconds."""
 
-_NAMESPACE_OF_POD: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+CONNECTIONS: Final = 8
+"""That are kept open, at most: to a program with so many threads."""
 
 
 class Connection:
@@ -45,15 +44,7 @@ class Connection:
     @cached_property
     def namespace(self) -> str:
         """The context's, or the pod's own; `default` where neither says one."""
-        if self._in_cluster:
-            return _NAMESPACE_OF_POD.read_text().strip()
-        from kubernetes.config import list_kube_config_contexts  # noqa: PLC0415 - takes 0.3 s
-
-        self._client  # noqa: B018 - says what is wrong with the configuration, if anything is
-        contexts, current = list_kube_config_contexts(self._kubeconfig)
-        chosen = next((each for each in contexts if each["name"] == self._context), current)
-        found: str = chosen["context"].get("namespace") or "default"
-        return found
+        return self._access.namespace
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         """Read one object."""
@@ -74,9 +65,7 @@ class Connection:
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
         except StreamError as error:
-            raise ClientError(
-                f"{self._client.configuration.host}{path} answers with no list: {error}"
-            ) from error
+            raise ClientError(f"{self._access.host}{path} answers with no list: {error}") from error
         finally:
             answer.close()
 
@@ -121,36 +110,19 @@ class Connection:
             answer.close()
 
     @cached_property
-    def _in_cluster(self) -> bool:
-        """Whether there is no kubeconfig, but a service account."""
-        told = self._kubeconfig or self._context or os.environ.get("KUBECONFIG")
-        return not told and not _default().exists() and _NAMESPACE_OF_POD.exists()
+    def _access(self) -> Access:
+        return access(self._kubeconfig, self._context)
 
     @cached_property
-    def _client(self) -> Any:
-        # Half of what a command takes: so only once it is clear that one is needed.
-        from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415
-        from kubernetes.config import (  # noqa: PLC0415
-            ConfigException,
-            load_incluster_config,
-            load_kube_config,
-        )
-
-        found = Configuration()
-        try:
-            with _complaints() as complaints:
-                if self._in_cluster:
-                    load_incluster_config(found)
-                else:
-                    load_kube_config(self._kubeconfig, self._context, found)
-        except (ConfigException, OSError) as error:
-            raise _no_cluster(error) from error
-        except Exception as error:  # it reads whatever is there as if it fitted
-            file = self._kubeconfig or os.environ.get("KUBECONFIG") or _default()
-            raise _no_cluster(f"{file} is no kubeconfig") from error
-        if complaints:
-            raise ClientError(f"the kubeconfig's login doesn't work: {complaints[0]}")
-        return ApiClient(found)
+    def _pool(self) -> urllib3.PoolManager:
+        there = self._access
+        settings: dict[str, Any] = {"maxsize": CONNECTIONS}
+        if there.tls is not None:
+            settings |= {"ssl_context": there.tls, "server_hostname": there.server_name}
+            # Whoever has it unchecked has said so in the kubeconfig.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        proxy = there.proxy or proxy_of(there.host)
+        return urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
 
     def _sent(
         self, method: str, path: str, body: Json | None, query: Json, kind: str = "application/json"
@@ -175,17 +147,17 @@ class Connection:
         *,
         compressed: bool = False,
     ) -> urllib3.BaseHTTPResponse:
-        client = self._client
         headers = {"Accept": "application/json", "User-Agent": "kubectl-sweep"}
         if compressed:
             headers["Accept-Encoding"] = "gzip"
         if body is not None:
             headers["Content-Type"] = kind
-        client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        if authorization := self._access.authorization():
+            headers["Authorization"] = authorization
         try:
-            answer: urllib3.BaseHTTPResponse = client.rest_client.pool_manager.request(
+            answer: urllib3.BaseHTTPResponse = self._pool.request(
                 method,
-                f"{client.configuration.host}{path}?{urlencode(query)}",
+                f"{self._access.host}{path}?{urlencode(query)}",
                 body=None if body is None else json.dumps(body),
                 headers=headers,
                 timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=read),
@@ -199,33 +171,7 @@ class Connection:
         return answer
 
     def _unreachable(self, error: Exception) -> ClientError:
-        host = self._client.configuration.host
-        return ClientError(f"the cluster at {host} doesn't answer: {error}")
-
-
-@contextmanager
-def _complaints() -> Iterator["list[str]"]:
-    """What is logged as an error: that a login program has failed is told in no other way."""
-    found: list[str] = []
-    handler = logging.Handler(logging.ERROR)
-    handler.emit = lambda record: found.append(record.getMessage())  # type: ignore[method-assign]
-    root = logging.getLogger()
-    root.addHandler(handler)
-    try:
-        yield found
-    finally:
-        root.removeHandler(handler)
-
-
-def _no_cluster(why: object) -> ClientError:
-    told = str(why).rstrip(".")
-    return ClientError(
-        f"no cluster to talk to: {told}. Name a kubeconfig by --kubeconfig or KUBECONFIG"
-    )
-
-
-def _default() -> Path:
-    return Path.home() / ".kube" / "config"
+        return ClientError(f"the cluster at {self._access.host} doesn't answer: {error}")
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -14,8 +14,5 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         Thread(target=found.serve_forever, args=(0.01,), daemon=True).start()
         named(tmp_path / "config", found.url)
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-        monkeypatch.setattr(
-            "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "config")
-        )
         yield found
         found.shutdown()
