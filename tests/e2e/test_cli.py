@@ -1,5 +1,6 @@
 """The contract's commands, given on the command line."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -116,6 +117,8 @@ def test_a_sweep_is_made_looked_at_scaled_and_deleted(kube: Kube, cli: Cli, tmp_
     (variable,) = yaml.safe_load(cli("best", "s", "-o", "env"))["env"]
     assert json.loads(variable["value"]) == {"x": 1}
     assert len(Read.of(cli("report", "s", "--output", "-")).rows) == len(records)
+    rows = csv.DictReader(cli("export", "s").splitlines())
+    assert [(row["params_x"], row["metrics_loss"]) for row in rows] == [(x, x) for x in "312"]
     assert cli("logs", "s", "1") == "x is 3\n"
     assert cli("logs", "s", "--best", "--follow") == "x is 1\n"
     assert "has no run 9" in cli.refused("logs", "s", "9")

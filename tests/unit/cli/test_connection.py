@@ -3,8 +3,10 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from tests.unit.cli.api_server import SWEEPS, Server, named, status, sweep
 from tests.unit.cli.test_convert_katib import experiment
 
@@ -197,3 +199,19 @@ def test_an_experiment_of_katibs_is_created_like_any_file(
     assert f"{file}: note: " in shown.err
     posted = server.asked[-1][2]
     assert (posted["kind"], posted["spec"]["state"]) == ("Sweep", "Paused")
+
+
+@pytest.mark.parametrize(("output", "loads"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_records_are_shown_whole_to_programs(
+    output: str, loads: Any, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = {
+        "metadata": {"name": "s-1", "ownerReferences": [{"uid": "u-s", "controller": True}]},
+        "spec": {"number": 1, "parameters": {"x": 1e-05, "text": "no", "sizes": [1, None]}},
+        "status": {"history": [{"step": 1, "metrics": {"loss": 0.5}}], "message": "a\nü: b"},
+    }
+    server.answers["GET", f"{SWEEPS}/s"] = 200, sweep("s")
+    server.answers["GET", SWEEPS.replace("sweeps", "sweepruns")] = 200, {"items": [record]}
+    assert main(["runs", "s", "-o", output]) == 0
+    found = loads(capsys.readouterr().out)
+    assert found == {"apiVersion": "v1", "kind": "List", "items": [record]}
