@@ -46,12 +46,15 @@ def _edit(found: Sweep, change: Mapping[str, object], dry_run: bool) -> None:
     try:
         found.edit(dry_run=dry_run, **change)
     except RefusedError as error:
+        if "state" not in change:
+            raise
         why = str(error).removeprefix("spec.state: Forbidden: ")
         raise RefusedError(f"{found.name} is {found.phase or 'new'}: {why}") from error
     if dry_run:
         print(f"{found.name} would be edited (server dry run)")
         return
-    print(told(found))
+    at_most = f", at most {change['parallelism']} at a time" if "parallelism" in change else ""
+    print(f"{told(found)}{at_most}")
     for field in change:
         if manager := _owner(found, field):
             print(
@@ -70,8 +73,10 @@ def told(found: Sweep) -> str:
             runs = f"{running} still running, {counts.get('pending', 0)} held"
         case "Stopped":
             runs = f"{running} going on to their end"
+        case "Cancelled" if active:
+            runs = f"{_runs(active)} being killed"
         case "Cancelled":
-            runs = f"{_runs(counts.get('killed', 0))} killed, {active} being killed"
+            runs = f"{_runs(counts.get('killed', 0))} killed"
         case "Finished":
             runs = "nothing is left to run"
         case _:

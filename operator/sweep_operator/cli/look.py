@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from sweep_operator.cli.arguments import PHASES
 from sweep_operator.cli.output import (
     age,
     dumped,
@@ -39,6 +41,10 @@ def sweeps(options: argparse.Namespace) -> str:
         return dumped(listed([each.object for each in found]), options.output)
     if options.output == "name":
         return "".join(f"sweep.sweep-operator.io/{each.name}\n" for each in found)
+    if not found:
+        where = "" if options.all_namespaces else f" in namespace {_namespace(options)}"
+        labels = f" with {options.selector}" if options.selector else ""
+        return _nothing(f"there are no sweeps{where}{labels}")
     columns: dict[str, Callable[[Sweep], object]] = {
         **({"NAMESPACE": lambda each: each.namespace} if options.all_namespaces else {}),
         "NAME": lambda each: each.name,
@@ -64,11 +70,10 @@ def status(options: argparse.Namespace) -> str:
     found = sweep(options)
     if options.output:
         return dumped(without_managed_fields(found.object), options.output)
-    counts = ", ".join(f"{count} {phase}" for phase, count in found.counts.items() if count)
     lines = [
         ("sweep", f"{found.namespace}/{found.name}"),
         ("status", f"{found.phase or 'not seen by an operator yet'}. {found.said('Complete')}"),
-        ("runs", counts or "none yet"),
+        ("runs", counted(found) or "none yet"),
     ]
     if best := found.status.get("best"):
         lines.append(("best", f"{best['value']:.6g}, run {best['number']}: {pairs(best)}"))
@@ -88,6 +93,10 @@ def runs(options: argparse.Namespace) -> str:
         return dumped(listed([each.object for each in found]), options.output)
     if options.output == "name":
         return "".join(f"sweeprun.sweep-operator.io/{each.name}\n" for each in found)
+    if not found:
+        return _nothing(
+            f"no run is {options.status}" if options.status else "there are no runs yet"
+        )
     given = [dict(flat(each.parameters)) for each in found]
     names = list(dict.fromkeys(name for each in given for name in each))
     head = ["NUMBER", "STATUS", "VALUE", "REASON", "ATTEMPTS", "TIME", *names]
@@ -121,18 +130,17 @@ _VERBS: Final[Mapping[str, Callable[[argparse.Namespace], str]]] = {
 def sorted_by(found: Sequence[Run], by: str, *, reverse: bool) -> list[Run]:
     """Runs by a column; those that have nothing there come last, from either end."""
 
+    def values(each: Run) -> dict[str, Any]:
+        shown = {"number": each.number, "value": each.value}
+        return {**shown, **each.metrics, **dict(flat(each.parameters))}
+
     def value(each: Run) -> Any:
-        known = {
-            "number": each.number,
-            "value": each.value,
-            **each.metrics,
-            **dict(flat(each.parameters)),
-        }
-        return known.get(by)
+        return values(each).get(by)
 
     there = [each for each in found if value(each) is not None]
     if not there and found and by != "value":
-        raise ClientError(f"--sort {by}: no run has it; it takes number, value, a parameter's name")
+        names = dict.fromkeys(name for each in found for name in values(each))
+        raise ClientError(f"--sort {by}: no run has it; there are {', '.join(names)}")
     numbers = all(isinstance(value(each), int | float) for each in there)
     there.sort(key=value if numbers else lambda each: str(value(each)), reverse=reverse)
     return [*there, *(each for each in found if value(each) is None)]
@@ -140,7 +148,27 @@ def sorted_by(found: Sequence[Run], by: str, *, reverse: bool) -> list[Run]:
 
 def pairs(best: Mapping[str, Any]) -> str:
     """A run's parameters in a line: lr=0.1 kind=a."""
-    return " ".join(f"{name}={_short(value, None)}" for name, value in flat(best["parameters"]))
+    return " ".join(f"{name}={_pair(value)}" for name, value in flat(best["parameters"]))
+
+
+def counted(found: Sweep) -> str:
+    """How many runs are in which phase, in the order of a run's life: 3 running, 5 finished."""
+    counts = [(found.counts.get(phase.lower(), 0), phase.lower()) for phase in PHASES]
+    return ", ".join(f"{count} {phase}" for count, phase in counts if count)
+
+
+def _pair(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else _short(value, None)
+
+
+def _namespace(options: argparse.Namespace) -> str:
+    return options.namespace or connection(options).namespace
+
+
+def _nothing(why: str) -> str:
+    """No table, and why, where no program reads it."""
+    print(why, file=sys.stderr)
+    return ""
 
 
 def _short(value: Any, output: str | None) -> Any:

@@ -143,4 +143,6 @@ def _notes(preview: Preview) -> Iterator[str]:
 
 
 def _text(value: JsonValue) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"  # as runs has it; all digits are in -o json
     return value if isinstance(value, str) else json.dumps(value)

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from sweep_operator.api.names import GROUP
 from sweep_operator.client import ClientError, Connection, Sweep
 
 
@@ -50,8 +51,8 @@ def each(chosen: Sequence[Sweep], act: Callable[[Sweep], None]) -> int:
 
 
 def _named(text: str, options: argparse.Namespace, cluster: Connection) -> Sweep:
-    """The sweep that is meant by NAME or NAMESPACE/NAME."""
-    namespace, slash, name = text.rpartition("/")
+    """The sweep that is meant by NAME or NAMESPACE/NAME, or as `list -o name` has it."""
+    namespace, slash, name = text.removeprefix(f"sweep.{GROUP}/").rpartition("/")
     if not name or "/" in namespace or (slash and not namespace):
         raise ClientError(f"{text} names no sweep: it is NAME or NAMESPACE/NAME")
     if slash and options.namespace not in (None, namespace):

@@ -3,11 +3,10 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from sweep_operator.cli.look import TROUBLES, pairs
+from sweep_operator.cli.look import TROUBLES, counted, pairs
 from sweep_operator.cli.output import lasting, painted
 from sweep_operator.cli.target import sweep
 from sweep_operator.client import Sweep
@@ -45,7 +44,7 @@ def picture(found: Sweep, now: datetime) -> list[str]:
     lines = [
         f"{found.namespace}/{found.name}  {found.phase}",
         f"{bar}{ended}{f' of {whole}' if whole else ''} runs ended{_pace(found, now)}",
-        _counts(found),
+        counted(found),
     ]
     if best := found.status.get("best"):
         lines.append(f"best {best['value']:.6g}, run {best['number']}: {pairs(best)}")
@@ -55,7 +54,7 @@ def picture(found: Sweep, now: datetime) -> list[str]:
 def line(found: Sweep, now: datetime) -> str:
     """The same in one line, for a log."""
     whole = found.spec.get("runCap")
-    told = [found.phase, f"{_ended(found)}{f'/{whole}' if whole else ''} ended", _counts(found)]
+    told = [found.phase, f"{_ended(found)}{f'/{whole}' if whole else ''} ended", counted(found)]
     if best := found.status.get("best"):
         told.append(f"best {best['value']:.6g} (run {best['number']})")
     told += [kind for kind in TROUBLES if found.holds(kind)]
@@ -66,15 +65,13 @@ def _ended(found: Sweep) -> int:
     return sum(found.counts.get(phase, 0) for phase in _SETTLED)
 
 
-def _counts(found: Sweep) -> str:
-    told: Sequence[str] = [f"{count} {phase}" for phase, count in found.counts.items() if count]
-    return ", ".join(told)
-
-
 def _pace(found: Sweep, now: datetime) -> str:
-    """How many runs end in a minute, and how long the rest will take at that pace."""
+    """How many runs end in a minute, and how long the rest will take at that pace.
+
+    Of a sweep that makes no runs there is none to tell.
+    """
     started, ended = found.status.get("startTime"), _ended(found)
-    if started is None or not ended or "completionTime" in found.status:
+    if started is None or not ended or found.phase != "Running":
         return ""
     seconds = max((now - datetime.fromisoformat(started)).total_seconds(), 1.0)
     left = max((found.spec.get("runCap") or 0) - ended, 0)

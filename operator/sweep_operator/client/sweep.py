@@ -305,7 +305,8 @@ class Sweep:
                 return sweep
             if time.monotonic() >= end:
                 break
-        raise TimeoutError(f"{self.name} is {self.phase or 'not seen by an operator yet'}")
+        phase = self.phase or "not seen by an operator"
+        raise TimeoutError(f"{self.name} is still {phase} after {timeout:g} s")
 
     def follow(self, timeout: float = math.inf) -> "Iterator[Sweep]":
         """It, as it is now and each time that it has changed, for so many seconds."""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,40 @@ def test_an_edit_that_is_acted_upon_is_told_with_what_is_true_now(
     assert capsys.readouterr().out == "s is paused; 3 runs still running, 1 held\n"
 
 
+def test_a_scale_is_told_with_what_it_comes_to(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for method in ("GET", "PATCH"):
+        server.answers[method, f"{SWEEPS}/s"] = 200, sweep("s")
+    assert main(["scale", "s", "--parallelism", "1"]) == 0
+    assert capsys.readouterr().out == "s is running; 0 runs active, at most 1 at a time\n"
+
+
+def test_a_scale_that_is_refused_is_told_as_that_and_not_as_the_sweeps_state(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["GET", f"{SWEEPS}/s"] = 200, sweep("s")
+    cause = {"field": "spec.parallelism", "message": "should be less than or equal to 1000"}
+    server.answers["PATCH", f"{SWEEPS}/s"] = status(422, "Invalid", "is invalid", causes=[cause])
+    said = told(capsys, "scale", "s", "--parallelism", "2000")
+    assert said == "error: spec.parallelism: should be less than or equal to 1000\n"
+
+
+@pytest.mark.parametrize(
+    ("counts", "active", "said"),
+    [({"running": 3}, 3, "3 runs being killed"), ({"killed": 3}, 0, "3 runs killed")],
+)
+def test_a_cancelled_sweep_says_what_becomes_of_its_runs(
+    server: Server, capsys: pytest.CaptureFixture[str], counts: Any, active: int, said: str
+) -> None:
+    cancelled = sweep("s")
+    cancelled["status"] |= {"phase": "Cancelled", "runs": counts, "active": active}
+    for method in ("GET", "PATCH"):
+        server.answers[method, f"{SWEEPS}/s"] = 200, cancelled
+    assert main(["cancel", "s", "--yes"]) == 0
+    assert capsys.readouterr().out == f"s is cancelled; {said}\n"
+
+
 def test_a_state_that_git_owns_is_warned_of(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +171,35 @@ def test_a_state_that_git_owns_is_warned_of(
         server.answers[method, f"{SWEEPS}/s"] = 200, owned
     assert main(["pause", "s"]) == 0
     assert "argocd-controller owns spec.state" in capsys.readouterr().err
+
+
+def test_a_list_of_nothing_says_so_where_no_program_reads_it(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["GET", SWEEPS] = 200, {"items": [], "metadata": {}}
+    assert main(["list", "-l", "team=vision"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "there are no sweeps in namespace ml with team=vision\n")
+    assert main(["list", "-o", "name"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_runs_of_which_there_are_none_are_told(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["GET", f"{SWEEPS}/s"] = 200, sweep("s")
+    runs = SWEEPS.replace("/sweeps", "/sweepruns")
+    server.answers["GET", runs] = 200, {"items": [], "metadata": {}}
+    assert main(["runs", "s", "--status", "Failed"]) == 0
+    assert capsys.readouterr() == ("", "no run is Failed\n")
+
+
+def test_a_name_that_list_has_printed_is_taken(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["GET", f"{SWEEPS}/s"] = 200, sweep("s")
+    assert main(["status", "sweep.sweep-operator.io/s"]) == 0
+    assert "ml/s" in capsys.readouterr().out
 
 
 def test_a_list_is_read_as_a_whole_since_pages_take_longer(
@@ -215,3 +279,17 @@ def test_records_are_shown_whole_to_programs(
     assert main(["runs", "s", "-o", output]) == 0
     found = loads(capsys.readouterr().out)
     assert found == {"apiVersion": "v1", "kind": "List", "items": [record]}
+
+
+def test_after_an_interrupt_at_a_terminal_the_next_prompt_has_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sweep_operator.cli.watch.run", interrupted)
+    assert main(["watch", "s"]) == 130
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["watch", "s"]) == 130
+    assert capsys.readouterr().err == "\n"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sweep_operator.cli.look import sorted_by
+from sweep_operator.cli.look import pairs, sorted_by
 from sweep_operator.client import ClientError, Run
 
 
@@ -39,5 +39,13 @@ def test_they_come_last_from_the_other_end_too() -> None:
 
 
 def test_a_column_that_no_run_has_is_told() -> None:
-    with pytest.raises(ClientError, match="--sort lr: no run has it"):
+    with pytest.raises(ClientError) as caught:
         sorted_by(RUNS, "lr", reverse=False)
+    assert str(caught.value) == (
+        "--sort lr: no run has it; there are number, value, acc, x, opt.name"
+    )
+
+
+def test_parameters_in_a_line_have_six_digits() -> None:
+    given = {"lr": 0.0018560435236456088, "opt": {"name": "sgd"}, "layers": 3}
+    assert pairs({"parameters": given}) == "lr=0.00185604 opt.name=sgd layers=3"

@@ -48,6 +48,11 @@ def test_it_shows_the_runs_that_the_operator_would_make(capsys: pytest.CaptureFi
     assert found["limit"] == manifest["spec"]["runCap"]
 
 
+def test_a_person_sees_six_digits_of_them_as_in_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    *_, first = shown(capsys, EXAMPLE, "-n", 1).splitlines()
+    assert first.split() == ["1", "tanh", "1.44187e-05", "16", "0.000578502"]
+
+
 def test_a_seed_that_it_picks_gives_the_same_runs_again(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,4 +43,4 @@ def test_a_time_that_is_over_is_told(server: Server, capsys: pytest.CaptureFixtu
     server.answers["GET", f"{SWEEPS}/s"] = 200, sweep("s")
     server.answers["GET", SWEEPS] = 200, {"type": "BOOKMARK", "object": {}}  # of the watch
     assert main(["wait", "s", "--timeout", "0"]) == 1
-    assert capsys.readouterr().err == "error: s is Running\n"
+    assert capsys.readouterr().err == "error: s is still Running after 0 s\n"

@@ -10,7 +10,7 @@ NOW = datetime(2026, 1, 1, 0, 2, tzinfo=UTC)
 
 
 def sweep(cap: int | None = 8, **status: Any) -> Sweep:
-    counts = {"running": 2, "pending": 0, "finished": 3, "failed": 1}
+    counts = {"failed": 1, "finished": 3, "pending": 0, "running": 2}  # an API server's order
     started = "2026-01-01T00:00:00Z"
     return Sweep(
         {
@@ -31,6 +31,11 @@ def test_it_shows_how_much_is_done_how_fast_and_how_long_the_rest_takes() -> Non
 
 def test_a_sweep_without_an_end_has_no_bar() -> None:
     assert picture(sweep(cap=None), NOW)[1] == "4 runs ended, 2 a minute"
+
+
+def test_a_sweep_that_makes_no_runs_has_no_pace() -> None:
+    bar = picture(sweep(phase="Paused"), NOW)[1]
+    assert bar.endswith("] 4 of 8 runs ended")
 
 
 def test_it_shows_the_best_run_and_what_keeps_the_sweep_from_going_on() -> None:
