@@ -82,6 +82,13 @@ manifests: crds ## Copy the CRDs into the chart and render manifests/ from it
 .PHONY: docs
 docs: venv ## Write the pages that are made from something else
 	$(BIN)/python -m tests.bad_input.table
+	$(BIN)/python -m tests.cli_pages
+
+.PHONY: docs-cli
+docs-cli: export CLI_PAGES := record
+docs-cli: venv test-cluster ## Write what commands print into docs/cli, by giving them on a cluster
+	$(PYTEST) tests/e2e/test_cli_pages.py
+	$(BIN)/python -m tests.cli_pages --check
 
 .PHONY: format
 format: venv ## Format the code and mend what can be mended
@@ -101,6 +108,7 @@ verify: lint ## Lint, and check that generated files are current
 	$(BIN)/python -m sweep_operator.api.crd --check
 	dev/manifests --check
 	$(BIN)/python -m tests.bad_input.table --check
+	$(BIN)/python -m tests.cli_pages --check
 	"$$(dev/cluster path helm)" lint --strict --quiet --kube-version=1.37 helm/sweep-operator
 
 ##### The pieces
