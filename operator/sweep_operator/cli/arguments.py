@@ -129,6 +129,13 @@ def _looks(commands: Commands) -> None:
         "--output", metavar="PAGE", help="the page; - for the output (default: SWEEP.html)"
     )
 
+    told = "Open Optuna's dashboard on a sweep: a page that follows it, on this machine alone."
+    dashboard = _command(commands, "dashboard", told, "dashboard")
+    _sweep(dashboard)
+    dashboard.add_argument(
+        "--port", type=int, default=8080, help="0 for any that is free (default: %(default)s)"
+    )
+
     told = "Wait for a sweep's end, or for a phase; the exit code is 1 for a bad end."
     wait = _command(commands, "wait", told, "wait")
     _sweep(wait)

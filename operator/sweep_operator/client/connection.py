@@ -83,16 +83,23 @@ class Connection:
 
     def watch(self, path: str, timeout: float, **query: str) -> Iterator[dict[str, Any]]:
         """Objects of a collection as they change, for so many seconds; a deleted one too."""
+        for kind, thing in self.events(path, timeout, **query):
+            if kind != "BOOKMARK":
+                yield thing
+
+    def events(
+        self, path: str, timeout: float, **query: str
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The same with what has become of each: ADDED, MODIFIED, DELETED or BOOKMARK."""
         whole = str(max(int(timeout + 0.999), 1))
         query = {**query, "watch": "true", "timeoutSeconds": whole}
         answer = self._answered("GET", path, None, query, read=timeout + CONNECT_TIMEOUT)
         try:
             for line in _lines(answer.stream()):
-                event = json.loads(line)
+                event = _event(line)
                 if event["type"] == "ERROR":
                     raise ClientError(f"the watch has ended: {event['object'].get('message')}")
-                if event["type"] != "BOOKMARK":
-                    yield event["object"]
+                yield event["type"], event["object"]
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
         finally:
@@ -182,6 +189,14 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield from whole
     if rest:
         yield rest
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(line)
+    except ValueError as error:
+        raise ClientError("the watch has ended in the middle of a line") from error
+    return found
 
 
 def _problem(status: int, body: bytes, path: str) -> ClientError:

@@ -14,7 +14,7 @@ MOST_CATEGORIES: Final = 100
 MOST_SHOWN: Final = 24
 """Axes in a plot, or plots in a section."""
 
-_LOG: Final = frozenset(
+LOGARITHMIC: Final = frozenset(
     {*LOG_SCALE, *EXPONENTS, Distribution.LOG_NORMAL, Distribution.Q_LOG_NORMAL}
 )
 
@@ -74,7 +74,7 @@ def _axis(name: str, distinct: list[JsonValue], entry: Json) -> Axis:
     whole = len(numbers) == len(distinct)
     listed = "values" in entry and len(distinct) <= MOST_CATEGORIES
     if whole and not listed:
-        log = entry.get("distribution") in _LOG and min(numbers) > 0
+        log = entry.get("distribution") in LOGARITHMIC and min(numbers) > 0
         return Axis(name, log, None, {})
     if whole:
         ordered: list[JsonValue] = [*sorted(numbers)]

@@ -4,7 +4,7 @@ Counts, points and the best are the operator's own account (planning.ledger), so
 say anything else than the sweep's status does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -87,18 +87,14 @@ class Results:
             now: seconds since the epoch when they were read.
         """
         spec, status = sweep["spec"], sweep.get("status") or {}
-        groups = {
-            name
-            for name, entry in spec["parameters"].items()
-            if entry.get("parameters") is not None
-        }
+        nesting = groups(spec)
         ledger = Ledger()
         ledger.judge_by(yardstick_of(spec))
         runs = []
         for record in sorted(records, key=lambda record: record["spec"]["number"]):
             facts = run_facts(record)
             ledger.put_run(facts)
-            runs.append(Run(record, facts, _flat(record["spec"]["parameters"], groups)))
+            runs.append(Run(record, facts, flat(record["spec"]["parameters"], nesting)))
         ledger.use_up_to(status.get("lastNumber", 0))
         return cls(sweep, runs, ledger, now)
 
@@ -172,11 +168,17 @@ class Results:
         return Scored(point.number, self.by_number[first], found.value, found.first is not None)
 
 
-def _flat(parameters: Json, groups: set[str]) -> dict[str, JsonValue]:
+def groups(spec: Json) -> frozenset[str]:
+    """The parameters of a spec that have others below them."""
+    entries = spec["parameters"].items()
+    return frozenset(name for name, entry in entries if entry.get("parameters") is not None)
+
+
+def flat(parameters: Json, nesting: Collection[str]) -> dict[str, JsonValue]:
     """Values under dotted names, as the program's arguments have them."""
     found: dict[str, JsonValue] = {}
     for name, value in parameters.items():
-        if name in groups and isinstance(value, dict):
+        if name in nesting and isinstance(value, dict):
             found |= {f"{name}.{nested}": below for nested, below in value.items()}
         else:
             found[name] = value
