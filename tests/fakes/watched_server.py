@@ -39,6 +39,9 @@ class WatchedServer(ThreadingHTTPServer):
         self.down = False
         self._cuts = 0
 
+    def handle_error(self, *_: object) -> None:
+        """Of no interest: the client has gone."""
+
     @property
     def url(self) -> str:
         """Where it is."""
@@ -100,6 +103,7 @@ class WatchedServer(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     server: WatchedServer
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         url = urlparse(self.path)
@@ -130,13 +134,18 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def _stream(self, plural: str, since: int, query: dict[str, str]) -> None:
+        """Each event as a chunk of its own, as an API server sends them."""
         self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        self.wfile.flush()
         for event in self.server.events(plural, since):
             if event["type"] == "ERROR" or _selected(event["object"], query):
-                self.wfile.write(json.dumps(event).encode() + b"\n")
-                self.wfile.flush()
+                self._chunk(json.dumps(event).encode() + b"\n")
+        self._chunk(b"")
+
+    def _chunk(self, text: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(text), text))
+        self.wfile.flush()
 
     def log_message(self, *_: object) -> None:
         pass
@@ -153,7 +162,7 @@ def _selected(thing: Json, query: dict[str, str]) -> bool:
 def watched_server() -> Iterator[WatchedServer]:
     """One that answers."""
     with WatchedServer() as found:
-        Thread(target=found.serve_forever, daemon=True).start()
+        Thread(target=found.serve_forever, args=(0.02,), daemon=True).start()
         yield found
         found.cut()
         found.shutdown()

@@ -133,7 +133,7 @@ def _looks(commands: Commands) -> None:
     dashboard = _command(commands, "dashboard", told, "dashboard")
     _sweep(dashboard)
     dashboard.add_argument(
-        "--port", type=int, default=8080, help="0 for any that is free (default: %(default)s)"
+        "--port", type=_port, default=8080, help="0 for any that is free (default: %(default)s)"
     )
 
     told = "Wait for a sweep's end, or for a phase; the exit code is 1 for a bad end."
@@ -259,6 +259,13 @@ def _seconds(text: str) -> float:
     if found >= 0:
         return found
     raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+
+
+def _port(text: str) -> int:
+    """A port's number."""
+    if text.isdecimal() and int(text) < 65_536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port: write 0 to 65535")
 
 
 def _dry_run(command: argparse.ArgumentParser) -> None:

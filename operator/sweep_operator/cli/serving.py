@@ -5,6 +5,7 @@ page begins anew where what Optuna takes for finished has changed. Must know not
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterable
 from importlib.resources import files
 from socketserver import TCPServer, ThreadingMixIn
@@ -91,6 +92,11 @@ class Server(ThreadingMixIn, WSGIServer):
         TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
         self.setup_environ()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser may go away in the middle; anything else is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:

@@ -92,8 +92,8 @@ class SweepStudy(BaseStorage):
             self._ledger = self._new_ledger()
             for facts, _ in sorted(read, key=lambda each: each[1].number):
                 self._ledger.put_run(facts)
-            last = max((number for number, each in before.items() if _over(each)), default=0)
             changed = any(_over(old) and self._trials.get(n) != old for n, old in before.items())
+            last = max((number for number, each in before.items() if _over(each)), default=0)
             late = any(number < last and number not in before for number in self._trials)
             self._taken_back += changed or late
 
@@ -102,10 +102,14 @@ class SweepStudy(BaseStorage):
         facts, trial = self._read(record)
         with self._lock:
             old = self._trials.get(trial.number)
+            if old is None:
+                late = any(n > trial.number and _over(each) for n, each in self._trials.items())
+                self._taken_back += late
+            else:
+                self._taken_back += _over(old) and old != trial
             self._trials[trial.number] = trial
             self._in_order = None
             self._ledger.put_run(facts)
-            self._taken_back += old is not None and _over(old) and old != trial
 
     def drop(self, record: Json) -> None:
         """Take in that a run is gone."""
