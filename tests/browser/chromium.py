@@ -84,6 +84,11 @@ class Tab:
         self.send("Page.navigate", url=file.resolve().as_uri())
         self.until("document.documentElement?.dataset.drawn")
 
+    def visit(self, url: str, until: str) -> None:
+        """Open a page of a server, until some JavaScript is true there."""
+        self.send("Page.navigate", url=url)
+        self.until(f"location.href === {json.dumps(url)} && ({until})")
+
     def looks(self, width: int, height: int, scheme: str) -> None:
         """Set the window's size, and whether people like it light or dark."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}

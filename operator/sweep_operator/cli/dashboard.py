@@ -1,6 +1,7 @@
 """`dashboard`: optuna-dashboard on a sweep's records, as they are and as they change."""
 
 import argparse
+import warnings
 from importlib.util import find_spec
 
 from sweep_operator.cli import target
@@ -17,6 +18,7 @@ def run(options: argparse.Namespace) -> int:
     from sweep_operator.cli.serving import Server  # noqa: PLC0415 (it needs Optuna, 0.5 s)
     from sweep_operator.report.study import SweepStudy  # noqa: PLC0415
 
+    warnings.filterwarnings("ignore", module="optuna")  # of importances of what few runs have
     found = target.sweep(options)
     study = SweepStudy(found.object)
     with Server(options.port, study) as server, Live(found, study, target.connection(options)):

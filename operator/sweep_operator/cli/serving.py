@@ -24,6 +24,9 @@ to read what it may not, calls it by that name."""
 PAGE: Final = f"/dashboard/studies/{STUDY}"
 SCRIPT: Final = "/sweep.js"
 
+DRAWN_HERE: Final = f"/api/studies/{STUDY}/plot/"
+"""For 10,000 runs that takes minutes, and more than a gigabyte."""
+
 TAKEN_BACK: Final = "Sweep-Taken-Back"
 
 Environment = dict[str, Any]
@@ -47,20 +50,24 @@ class Dashboard:
             return _refused(start, f"this page is {' or '.join(OWN_NAMES)} to who may see it")
         if environment["REQUEST_METHOD"] != "GET":
             return _refused(start, READ_ONLY)
+        if path.startswith(DRAWN_HERE):
+            return _refused(start, "plots are drawn by the browser")
         if path in ("", "/"):
             return _answer(start, "302 Found", [("Location", PAGE)], b"")
         if path == SCRIPT:
-            kind = ("Content-Type", "text/javascript")
-            return _answer(
-                start, "200 OK", [kind], files(__package__).joinpath("dashboard.js").read_bytes()
-            )
+            kind = ("Content-Type", "text/javascript; charset=utf-8")
+            return _answer(start, "200 OK", [kind], _script())
         taken_back = self._study.taken_back  # before anything is read
-        status, headers, body = _whole(self._app(taken_back), environment)
-        if path.startswith("/dashboard") and status.startswith("200"):
-            body = body.replace(b"</head>", f'<script src="{SCRIPT}"></script></head>'.encode(), 1)
-        if path == "/api/meta":  # what the server would draw takes minutes for 10,000 runs
-            body = json.dumps(json.loads(body) | {"plotlypy_is_available": False}).encode()
-        return _answer(start, status, [*headers, (TAKEN_BACK, str(taken_back))], body)
+        app = self._app(taken_back)
+
+        def marked(status: str, headers: Headers, *more: Any) -> Any:
+            return start(status, [*headers, (TAKEN_BACK, str(taken_back))], *more)
+
+        if path.startswith("/dashboard"):
+            return _changed(app, environment, marked, _with_script)
+        if path == "/api/meta":
+            return _changed(app, environment, marked, _drawn_by_the_browser)
+        return app(environment, marked)
 
     def _app(self, taken_back: int) -> App:
         """optuna-dashboard, which remembers finished trials: a new one where they have changed."""
@@ -115,11 +122,27 @@ def _host(environment: Environment) -> str:
     return name.rpartition(":")[0] if name[-1:].isdigit() and ":" in name else name
 
 
-def _whole(app: App, environment: Environment) -> tuple[str, Headers, bytes]:
-    """An answer, all of it."""
+def _changed(
+    app: App, environment: Environment, start: Start, change: Callable[[bytes], bytes]
+) -> Iterable[bytes]:
+    """An answer with another body."""
     told: list[tuple[str, Headers]] = []
     body = b"".join(app(environment, lambda status, headers, *_: told.append((status, headers))))
-    return *told[-1], body
+    ((status, headers),) = told
+    return _answer(start, status, headers, change(body) if body else b"")
+
+
+def _with_script(page: bytes) -> bytes:
+    return page.replace(b"</head>", f'<script src="{SCRIPT}"></script></head>'.encode(), 1)
+
+
+def _drawn_by_the_browser(meta: bytes) -> bytes:
+    """The page isn't to offer that plots are drawn here."""
+    return json.dumps(json.loads(meta) | {"plotlypy_is_available": False}).encode()
+
+
+def _script() -> bytes:
+    return files(__package__).joinpath("dashboard.js").read_bytes()
 
 
 def _answer(start: Start, status: str, headers: Headers, body: bytes) -> Iterable[bytes]:

@@ -14,7 +14,6 @@ from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from sweep_operator.api.objective import Goal
-from sweep_operator.api.run import MAX_HISTORY
 from sweep_operator.effects.observe import run_facts
 from sweep_operator.planning.facts import RunFacts
 from sweep_operator.planning.ledger import Ledger
@@ -26,9 +25,9 @@ from sweep_operator.report.words import text_of
 STUDY: Final = 1
 """The study's number in addresses."""
 
-MANY: Final = 2_000
-FEW_POINTS: Final = 20
-"""Of each of many runs' ways: with all of them a page is slow to load, and takes much memory."""
+MANY: Final = 1_000
+"""Runs. Of more only those that go on have what they report on their way: a line for each is what
+keeps a browser busy for minutes."""
 
 READ_ONLY: Final = "this page only shows what is on record: nothing can be written here"
 
@@ -198,8 +197,7 @@ class SweepStudy(BaseStorage):
         facts = run_facts(record)
         status = self._sweep.get("status") or {}
         many = max(status.get("lastNumber", 0), len(self._trials)) > MANY
-        points = FEW_POINTS if many else MAX_HISTORY
-        return facts, self._trials_of.trial(record, facts, points)
+        return facts, self._trials_of.trial(record, facts, ways=not many)
 
     def _new_ledger(self) -> Ledger:
         found = Ledger()

@@ -17,10 +17,10 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.trial import FrozenTrial, TrialState
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from sweep_operator.api.parameters import Parameter, identity
-from sweep_operator.api.run import MAX_HISTORY, RunPhase
+from sweep_operator.api.parameters import Parameter, ParameterName, identity
+from sweep_operator.api.run import RunPhase
 from sweep_operator.effects.observe import time_of
 from sweep_operator.planning.facts import RunFacts
 from sweep_operator.planning.points import Yardstick, told, yardstick_of
@@ -38,6 +38,8 @@ SECONDS: Final = "seconds"
 """What is compared where the sweep has no metric: Optuna has no study without an objective."""
 
 LONGEST_MESSAGE: Final = 240
+
+_PARAMETERS: Final = TypeAdapter(dict[ParameterName, Parameter])
 
 Choice = None | bool | int | float | str
 Range = IntDistribution | FloatDistribution
@@ -122,13 +124,13 @@ class Trials:
         """What is compared."""
         return SECONDS if self.metric is None else self.metric
 
-    def trial(self, record: Json, facts: RunFacts, points: int = MAX_HISTORY) -> FrozenTrial:
+    def trial(self, record: Json, facts: RunFacts, *, ways: bool = True) -> FrozenTrial:
         """A record as a trial.
 
         Args:
             record: the SweepRun.
             facts: what the operator makes of it.
-            points: how many of those are taken that it reported on its way.
+            ways: whether a run that has ended keeps what it reported on its way.
         """
         status: Json = record.get("status") or {}
         parameters = {
@@ -149,7 +151,7 @@ class Trials:
             distributions={name: among for name, (_, among) in parameters.items()},
             user_attrs=self._attributes(status, facts),
             system_attrs={},
-            intermediate_values=self._way(status, points),
+            intermediate_values={} if state.is_finished() and not ways else self._way(status),
         )
 
     def _value(self, status: Json, facts: RunFacts) -> float | None:
@@ -160,15 +162,12 @@ class Trials:
             return None
         return max(facts.ended - started, 0.0)
 
-    def _way(self, status: Json, most: int) -> dict[int, float]:
-        """What it reported of the metric; of many points some, and the last."""
-        found = [
-            (point["step"], point["metrics"][self.metric])
+    def _way(self, status: Json) -> dict[int, float]:
+        return {
+            point["step"]: point["metrics"][self.metric]
             for point in status.get("history") or ()
             if self.metric in point.get("metrics", {})
-        ]
-        apart = max(-(-len(found) // most), 1)
-        return dict(found[::-1][::apart][::-1])
+        }
 
     def _attributes(self, status: Json, facts: RunFacts) -> dict[str, Any]:
         """The rest, under the names that `kubectl sweep runs -o csv` has for it."""
@@ -198,8 +197,7 @@ def _state(facts: RunFacts, value: float | None) -> TrialState:
 
 def _dimensions(spec: Json) -> Sequence[Dimension]:
     try:
-        entries = {n: Parameter.model_validate(each) for n, each in spec["parameters"].items()}
-        return Space.of(entries).dimensions
+        return Space.of(_PARAMETERS.validate_python(spec["parameters"])).dimensions
     except (ValidationError, SpaceError):
         return ()
 

@@ -248,12 +248,14 @@ def test_the_first_page_is_the_sweeps(page: Page) -> None:
     assert b'<script src="/sweep.js"></script></head>' in body
     assert "script-src 'self'" in headers["Content-Security-Policy"]
     status, headers, body = page.ask("/sweep.js")
-    assert (status, headers["Content-Type"]) == (200, "text/javascript")
+    assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
     assert serving.TAKEN_BACK.encode() in body
 
 
 def test_plots_are_drawn_by_the_browser(page: Page) -> None:
     assert page.get("/api/meta")["plotlypy_is_available"] is False
+    status, _, _ = page.ask(f"{STUDY}/plot/contour")
+    assert status == 403
 
 
 def test_a_run_that_is_run_again_is_told_with_the_answer_that_has_it(

@@ -13,7 +13,7 @@ from tests.fakes.sweep_of_forty import sweep_of_forty
 from tests.unit.report.reading import Json, run, runs, sweep
 
 from sweep_operator.report.results import Results
-from sweep_operator.report.study import FEW_POINTS, MANY, STUDY, ReadOnlyError, SweepStudy
+from sweep_operator.report.study import MANY, STUDY, ReadOnlyError, SweepStudy
 
 START, END = "2026-01-01T00:00:00Z", "2026-01-01T00:01:30Z"
 
@@ -155,12 +155,14 @@ def test_the_sweeps_own_state_and_news_stand_in_the_studys_attributes() -> None:
     assert (told["status"], told["runs"], told["news"]) == ("Paused", "3 finished", "Gone.")
 
 
-def test_of_many_runs_only_a_part_of_their_ways_is_kept() -> None:
-    made = sweep() | {"status": {"lastNumber": MANY + 1}}
+@pytest.mark.parametrize(("count", "kept"), [(MANY, 100), (MANY + 1, 0)])
+def test_of_many_runs_only_those_that_go_on_have_their_way(count: int, kept: int) -> None:
     history = [{"step": step, "metrics": {"loss": 1.0}} for step in range(100)]
-    found = SweepStudy(made)
-    found.put(run(1, None, "Running", history=history))
-    assert len(found.get_trial(1).intermediate_values) == FEW_POINTS
+    found = SweepStudy(sweep() | {"status": {"lastNumber": count}})
+    found.replace([ended(1, 0.5, history=history), run(2, None, "Running", history=history)])
+    first, second = found.get_all_trials(STUDY)
+    assert len(first.intermediate_values) == kept
+    assert len(second.intermediate_values) == 100
 
 
 WRITES = sorted(
