@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.browser.chromium import Tab, opened
 from tests.fakes.sweep_of_forty import sweep_of_forty
-from tests.unit.cli.test_dashboard import counted
+from tests.unit.cli.dashboard_page import counted
 from tests.unit.report.reading import run, sweep
 
 from sweep_operator.cli.serving import Server
@@ -166,7 +166,8 @@ def test_what_the_page_offers_to_write_is_refused_and_it_says_why(twelve: Shown)
         if each["status"]["phase"] == "Running"
     )
     twelve.open(f"/trials?numbers={running}", LISTED)
-    button = "Array.from(document.querySelectorAll('button')).find((b) => /fail trial/i.test(b.innerText))"
+    buttons = "Array.from(document.querySelectorAll('button'))"
+    button = f"{buttons}.find((each) => /fail trial/i.test(each.innerText))"
     twelve.tab.until(button)
     twelve.tab.run(f"{button}.click()")
     twelve.tab.until(f"document.body?.innerText.includes({json.dumps(READ_ONLY)})")

@@ -11,6 +11,7 @@ import yaml
 from tests.e2e.kube import Kube
 from tests.e2e.sweeps import complete, runs, sweep
 from tests.e2e.test_states import CHOICES, FOR_EVER, phases, running
+from tests.unit.cli.dashboard_page import STUDY, Opened, until
 from tests.unit.report.reading import Read
 
 pytestmark = pytest.mark.e2e
@@ -141,6 +142,36 @@ def test_failed_runs_are_run_again(kube: Kube, cli: Cli) -> None:
     assert cli("rerun", "s") == "s runs 2 again\n"
     kube.until("sweeprun", "s-2", lambda run: run["status"]["phase"] == "Finished")
     assert "no run of s has Failed" in cli.refused("rerun", "s")
+
+
+def test_the_dashboard_follows_a_sweep_through_a_pause(
+    kube: Kube, cli: Cli, tmp_path: Path
+) -> None:
+    script = 'sleep 2; echo "{\\"loss\\": ${param:x}}" > /dev/termination-log'
+    spec = {"metric": {"name": "loss"}, "runCap": 4, "parallelism": 2}
+    kube.apply(sweep("s", CHOICES, script, **spec))
+    kube.until("sweep", "s", running(2))
+    page = Opened(f"{kube.namespace}/s", Path(kube.environment["KUBECONFIG"]), tmp_path / "errors")
+    try:
+        assert set(page.states().values()) == {"Running"}
+        cli("pause", "s")
+        until(lambda: page.news()["status"] == "Paused")
+        until(lambda: set(page.states().values()) <= {"Complete", "Waiting"})
+        ended = kube.until("sweep", "s", lambda state: state["status"]["active"] == 0)
+        assert list(page.states().values()).count("Complete") == runs(ended)["finished"] >= 2
+        trials = page.get(STUDY)["trials"]
+        values = {each["number"]: each["values"] for each in trials if "values" in each}
+        assert values == {
+            each["spec"]["number"]: [each["status"]["value"]]
+            for each in kube.all("sweeprun")
+            if "value" in each["status"]
+        }
+        cli("delete", "s", "--yes")
+        until(lambda: "has been deleted" in page.news().get("news", ""))
+        assert len(page.get(STUDY)["trials"]) == len(trials)
+        assert page.interrupt() == 130
+    finally:
+        page.kill()
 
 
 @pytest.mark.slow

@@ -123,8 +123,10 @@ class Handler(BaseHTTPRequestHandler):
         else:
             chosen = [each for (of, _), each in self.server.objects.items() if of == plural]
             items = [each for each in chosen if _selected(each, query)]
-            at = {"resourceVersion": str(self.server.version)}
-            self._answer(200, {"metadata": at, "items": items})
+            begin, limit = int(query.get("continue", "0")), int(query["limit"])
+            more = {"continue": str(begin + limit)} if len(items) > begin + limit else {}
+            at = {"resourceVersion": str(self.server.version), **more}
+            self._answer(200, {"metadata": at, "items": items[begin : begin + limit]})
 
     def _answer(self, code: int, body: Json) -> None:
         text = json.dumps(body).encode()

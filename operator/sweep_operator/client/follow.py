@@ -9,8 +9,8 @@ from sweep_operator.client.errors import ClientError
 
 Json = Mapping[str, Any]
 
-WATCH: Final = 300.0
-"""Seconds: a proxy may end a longer one."""
+WATCH: Final = 30.0
+"""Seconds: a watch that nothing comes of any more, on a network that is gone, is noticed then."""
 
 PAUSE: Final = 1.0
 """Seconds between one request and the next, where the last one has failed or is over."""

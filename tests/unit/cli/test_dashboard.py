@@ -1,98 +1,22 @@
 """`kubectl sweep dashboard`: optuna-dashboard's own answers are what the records say."""
 
-import http.client
 import json
-import os
-import signal
 import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
-from typing import Any
-from urllib.parse import urlparse
 
 import pytest
 from tests.fakes.sweep_of_forty import sweep_of_forty
 from tests.fakes.watched_server import WatchedServer, watched_server
 from tests.unit.cli.api_server import named
+from tests.unit.cli.dashboard_page import STUDY, Opened, Page, counted, until
 
 from sweep_operator.cli import serving
 from sweep_operator.cli.main import main
 from sweep_operator.cli.serving import Server
 from sweep_operator.report.study import READ_ONLY, SweepStudy
-
-Json = dict[str, Any]
-
-STUDY = "/api/studies/1"
-
-
-class Page:
-    """What a browser may ask."""
-
-    def __init__(self, url: str) -> None:
-        self.port = urlparse(url).port or 0
-
-    def ask(
-        self, path: str, method: str = "GET", host: str = "localhost", **body: Any
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        headers = {"Host": host, "Content-Type": "application/json"}
-        connection.request(method, path, json.dumps(body) if body else None, headers)
-        answer = connection.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read()
-
-    def get(self, path: str) -> Any:
-        status, _, body = self.ask(path)
-        assert status == 200, body
-        return json.loads(body)
-
-    def states(self) -> dict[int, str]:
-        """Of all trials, by number."""
-        return {trial["number"]: trial["state"] for trial in self.get(STUDY)["trials"]}
-
-    def news(self) -> dict[str, str]:
-        """The study's attributes."""
-        return {each["key"]: each["value"] for each in self.get(STUDY)["user_attrs"]}
-
-
-def counted(record: Json) -> float | None:
-    """The value with which a run counts: one that was stopped early, with its best."""
-    status = record["status"]
-    if status.get("reason") == "EarlyTerminated":
-        return status["progress"]["best"]
-    return status.get("value")
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait for something that comes by itself."""
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-class Opened(Page):
-    """The command as it runs."""
-
-    def __init__(self, kubeconfig: Path, errors: Path) -> None:
-        with errors.open("wb") as file:
-            command = [sys.executable, "-m", "sweep_operator.cli.main", "dashboard", "lab/digits"]
-            self.process = subprocess.Popen(
-                [*command, "--port", "0"],
-                env=os.environ | {"KUBECONFIG": str(kubeconfig)},
-                stdout=subprocess.PIPE,
-                stderr=file,
-                text=True,
-            )
-        assert self.process.stdout is not None
-        self.errors = errors
-        self.printed = self.process.stdout.readline()
-        assert self.printed, errors.read_text()
-        super().__init__(self.printed.split()[1])
 
 
 @pytest.fixture
@@ -106,10 +30,9 @@ def cluster(tmp_path: Path) -> Iterator[WatchedServer]:
 def opened(cluster: WatchedServer, tmp_path: Path) -> Iterator[Opened]:
     made, records = sweep_of_forty(12)
     cluster.put(made, *records)
-    found = Opened(tmp_path / "config", tmp_path / "errors")
+    found = Opened("lab/digits", tmp_path / "config", tmp_path / "errors")
     yield found
-    found.process.kill()
-    found.process.communicate()
+    found.kill()
 
 
 @pytest.fixture
@@ -147,8 +70,7 @@ def test_it_follows_the_sweep_until_it_is_interrupted(
     cluster.drop(last)
     until(lambda: 12 not in opened.states())
 
-    opened.process.send_signal(signal.SIGINT)
-    assert opened.process.wait(30) == 130
+    assert opened.interrupt() == 130
     assert not opened.errors.read_text()
 
 

@@ -73,6 +73,15 @@ def test_what_changes_is_taken_in_without_reading_the_rest_again(followed: Follo
     assert followed.cluster.asked.count("sweepruns") == 1
 
 
+def test_a_long_list_is_read_page_by_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweep_operator.client.follow.PAGE", 5)
+    with watched_server() as cluster:
+        found = Followed(cluster, tmp_path / "config")
+        with found.live:
+            assert list(found.states) == list(range(1, 13))
+            assert found.cluster.asked.count("sweepruns") == 3
+
+
 def test_a_watch_that_ends_goes_on_where_it_was(followed: Followed) -> None:
     followed.cluster.cut()
     followed.cluster.put(followed.last(**RUNNING))
