@@ -144,7 +144,7 @@ class Trials:
             number=facts.number,
             trial_id=facts.number,
             state=state,
-            value=None if state is TrialState.FAIL else value,
+            value=value,
             datetime_start=_local(time_of(status.get("startTime"))),
             datetime_complete=_local(facts.ended) if state.is_finished() else None,
             params={name: value for name, (value, _) in parameters.items()},

@@ -94,7 +94,8 @@ ENTRIES: list[Json] = [
     {"distribution": "beta", "a": 0.5, "b": 2},
     {"distribution": "q_beta", "a": 0.5, "b": 2, "q": 0.1},
     {"values": [[1, 2], [3], "[3]", {"a": 1}, None]},
-    {"values": [1, True, "1", 0, False]},
+    {"values": [1, True, 0, False]},
+    {"values": [1, "1", 0.5]},
     {"values": ["a", "b"], "probabilities": [0.1, 0.9]},
     {"values": list(range(MOST_CHOICES + 1))},
     {"values": [f"v{n}" for n in range(MOST_CHOICES + 1)]},
@@ -118,7 +119,9 @@ def test_optuna_takes_all_that_a_search_may_draw_even_as_the_api_server_leaves_i
         found._validate()
         if isinstance(drawn, int | float):
             assert found.params["p"] == drawn or isinstance(found.params["p"], str)
-        seen.add((repr(found.params["p"]), json.dumps(drawn)))
+        if isinstance(found.distributions["p"], FloatDistribution):
+            assert isinstance(found.params["p"], float)
+        seen.add((str(found.params["p"]), json.dumps(drawn)))
     assert len({place for place, _ in seen}) == len({drawn for _, drawn in seen})
 
 
