@@ -123,10 +123,8 @@ class Handler(BaseHTTPRequestHandler):
         else:
             chosen = [each for (of, _), each in self.server.objects.items() if of == plural]
             items = [each for each in chosen if _selected(each, query)]
-            begin, limit = int(query.get("continue", "0")), int(query["limit"])
-            more = {"continue": str(begin + limit)} if len(items) > begin + limit else {}
-            at = {"resourceVersion": str(self.server.version), **more}
-            self._answer(200, {"metadata": at, "items": items[begin : begin + limit]})
+            at = {"resourceVersion": str(self.server.version)}
+            self._answer(200, {"metadata": at, "items": items})
 
     def _answer(self, code: int, body: Json) -> None:
         text = json.dumps(body).encode()

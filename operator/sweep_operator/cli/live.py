@@ -37,13 +37,19 @@ class Live:
             Follower(connection, every, _Itself(self), self._hear, fieldSelector=name),
             Follower(connection, runs, _Runs(self), self._hear, labelSelector=uid),
         )
+        self.threads = [
+            Thread(target=each.follow, args=(self._over,), daemon=True) for each in self._followers
+        ]
+        self.begun = False
+        """All has been read once."""
 
     def __enter__(self) -> Self:
         """Read all of it, and follow it from then on. ClientError where it can't be read."""
         for each in self._followers:
             each.read()
-        for each in self._followers:
-            Thread(target=each.follow, args=(self._over,), daemon=True).start()
+        self.begun = True
+        for thread in self.threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,6 +77,8 @@ class Live:
 
     def _hear(self, error: ClientError | None) -> None:
         with self._lock:
+            if self._over.is_set():
+                return  # that it is deleted is the last that is said
             if error is not None and not self._lost:
                 self._say(str(error))
             elif error is None and self._lost:
@@ -111,7 +119,10 @@ class _Runs:
         self._live = live
 
     def replace(self, objects: Iterable[Json]) -> None:
-        self._live.study.replace(objects, self._live.is_there)
+        if self._live.begun:
+            self._live.study.replace(objects, self._live.is_there)
+        else:
+            self._live.study.replace(objects)
 
     def put(self, thing: Json) -> None:
         self._live.study.put(thing)

@@ -1,7 +1,7 @@
 """Requests to the API server, by kubectl's own configuration, and what its answers mean."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -50,16 +50,20 @@ class Connection:
         """Read one object."""
         return self._sent("GET", path, None, query)
 
-    def list(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
+    def list(self, path: str, **query: str) -> Generator[dict[str, Any], None, str]:
         """Read a collection, object by object as it comes.
 
         It is asked for as a whole: the API server has it in memory, but reads each page after the
         first from its store, which takes ten times as long. What is kept for the server's own use,
         managedFields, is half of it, and left out.
+
+        Returns:
+            The collection's resourceVersion, to watch it from.
         """
         answer = self._answered("GET", path, None, query, compressed=True)
+        others: dict[str, Any] = {}
         try:
-            for each in items(iter(lambda: answer.read(PIECE), b"")):
+            for each in items(iter(lambda: answer.read(PIECE), b""), others):
                 each["metadata"].pop("managedFields", None)
                 yield each
         except urllib3.exceptions.HTTPError as error:
@@ -68,6 +72,8 @@ class Connection:
             raise ClientError(f"{self._access.host}{path} answers with no list: {error}") from error
         finally:
             answer.close()
+        version: str = others.get("metadata", {}).get("resourceVersion", "")
+        return version
 
     def create(self, path: str, body: Json, **query: str) -> dict[str, Any]:
         """Create an object in the collection at `path`."""

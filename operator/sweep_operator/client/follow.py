@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Event
 from typing import Any, Final, Protocol
 
-from sweep_operator.client.connection import PAGE, Connection
+from sweep_operator.client.connection import Connection
 from sweep_operator.client.errors import ClientError
 
 Json = Mapping[str, Any]
@@ -81,14 +81,7 @@ class Follower:
                 current = False
 
     def _listed(self) -> Iterator[dict[str, Any]]:
-        query = {**self._query, "limit": str(PAGE)}
-        while True:
-            page = self._connection.get(self._path, **query)
-            yield from page["items"]
-            query["continue"] = page["metadata"].get("continue") or ""
-            if not query["continue"]:
-                self._version = page["metadata"]["resourceVersion"]
-                return
+        self._version = yield from self._connection.list(self._path, **self._query)
 
     def _watch(self, over: Event) -> None:
         query = {**self._query, "allowWatchBookmarks": "true"}

@@ -13,19 +13,23 @@ class StreamError(ValueError):
     """What comes isn't an object that has items."""
 
 
-def items(pieces: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-    """What is in the field `items` of an object; of its other fields nothing is kept.
+def items(
+    pieces: Iterator[bytes], others: dict[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """What is in the field `items` of an object.
 
     Args:
         pieces: the object's JSON, cut anywhere.
+        others: is given the other fields, once there is no item left.
     """
+    rest = {} if others is None else others
     text = _Text(pieces)
     text.take("{")
     while text.mark() == '"':
         name = text.value()
         text.take(":")
         if name != "items" or text.mark() != "[":
-            text.value()
+            rest[name] = text.value()
         else:
             text.take("[")
             while text.mark() != "]":

@@ -170,7 +170,7 @@ class Trials:
         }
 
     def _attributes(self, status: Json, facts: RunFacts) -> dict[str, Any]:
-        """The rest, under the names that `kubectl sweep runs -o csv` has for it."""
+        """The rest, under the names that `kubectl sweep export` has for it."""
         reported = {**(status.get("nonFinite") or {}), **(status.get("metrics") or {})}
         found = {
             "status": facts.phase.value,

@@ -73,15 +73,6 @@ def test_what_changes_is_taken_in_without_reading_the_rest_again(followed: Follo
     assert followed.cluster.asked.count("sweepruns") == 1
 
 
-def test_a_long_list_is_read_page_by_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweep_operator.client.follow.PAGE", 5)
-    with watched_server() as cluster:
-        found = Followed(cluster, tmp_path / "config")
-        with found.live:
-            assert list(found.states) == list(range(1, 13))
-            assert found.cluster.asked.count("sweepruns") == 3
-
-
 def test_a_watch_that_ends_goes_on_where_it_was(followed: Followed) -> None:
     followed.cluster.cut()
     followed.cluster.put(followed.last(**RUNNING))
@@ -142,6 +133,34 @@ def test_a_sweep_that_is_being_deleted_is_as_good_as_deleted(followed: Followed)
     followed.cluster.drop(*followed.records)
     until(lambda: "deleted" in followed.told.get("news", ""))
     assert len(followed.states) == 12
+
+
+def test_what_there_is_of_a_sweep_that_is_being_deleted_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweep_operator.client.follow.PAUSE", 0.01)
+    with watched_server() as cluster:
+        found = Followed(cluster, tmp_path / "config")
+        gone = found.sweep["metadata"] | {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+        cluster.put(found.sweep | {"metadata": gone})
+        with found.live:
+            assert len(found.states) == 12
+            assert "deleted" in found.told["news"]
+
+
+def test_a_sweep_that_was_deleted_while_the_cluster_did_not_answer_stays_deleted(
+    followed: Followed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    followed.cluster.cut(down=True)
+    until(lambda: "news" in followed.told)
+    followed.cluster.drop(followed.sweep, *followed.records)
+    followed.cluster.cut(forget=True)
+    until(lambda: "deleted" in followed.told.get("news", ""))
+    for thread in followed.live.threads:
+        thread.join(60)
+    assert "deleted" in followed.told["news"]
+    assert len(followed.states) == 12
+    assert capsys.readouterr().err.splitlines()[-1].startswith("lab/digits has been deleted")
 
 
 def test_another_sweep_of_the_same_name_is_not_taken_for_this_one(followed: Followed) -> None:

@@ -24,7 +24,9 @@ def pieces(text: bytes, size: int) -> Iterator[bytes]:
 def test_wherever_it_is_cut(size: int, indent: int | None) -> None:
     found = {"kind": "List", "items": THINGS, "metadata": {"items": ["not these"]}}
     text = json.dumps(found, indent=indent, ensure_ascii=False).encode()
-    assert list(items(pieces(text, size))) == THINGS
+    others: dict[str, Any] = {}
+    assert list(items(pieces(text, size), others)) == THINGS
+    assert others == {"kind": "List", "metadata": {"items": ["not these"]}}
 
 
 @pytest.mark.parametrize(
