@@ -31,9 +31,7 @@ def test_the_page_about_python_does_what_it_says(
     config = yaml.safe_load(Path(kube.environment["KUBECONFIG"]).read_text())
     config["contexts"][0]["context"]["namespace"] = kube.namespace
     (tmp_path / "config").write_text(yaml.safe_dump(config))
-    monkeypatch.setattr(
-        "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "config")
-    )
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
 
     first, later = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     scope: dict[str, Any] = {}
