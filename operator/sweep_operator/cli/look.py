@@ -129,21 +129,19 @@ _VERBS: Final[Mapping[str, Callable[[argparse.Namespace], str]]] = {
 
 def sorted_by(found: Sequence[Run], by: str, *, reverse: bool) -> list[Run]:
     """Runs by a column; those that have nothing there come last, from either end."""
-
-    def values(each: Run) -> dict[str, Any]:
-        shown = {"number": each.number, "value": each.value}
-        return {**shown, **each.metrics, **dict(flat(each.parameters))}
-
-    def value(each: Run) -> Any:
-        return values(each).get(by)
-
-    there = [each for each in found if value(each) is not None]
+    keyed = [(_columns(each).get(by), each) for each in found]
+    there = [(value, each) for value, each in keyed if value is not None]
     if not there and found and by != "value":
-        names = dict.fromkeys(name for each in found for name in values(each))
+        names = dict.fromkeys(name for each in found for name in _columns(each))
         raise ClientError(f"--sort {by}: no run has it; there are {', '.join(names)}")
-    numbers = all(isinstance(value(each), int | float) for each in there)
-    there.sort(key=value if numbers else lambda each: str(value(each)), reverse=reverse)
-    return [*there, *(each for each in found if value(each) is None)]
+    numbers = all(isinstance(value, int | float) for value, _ in there)
+    there.sort(key=lambda pair: pair[0] if numbers else str(pair[0]), reverse=reverse)
+    return [*(each for _, each in there), *(each for value, each in keyed if value is None)]
+
+
+def _columns(run: Run) -> dict[str, Any]:
+    """What a run can be sorted by."""
+    return {"number": run.number, "value": run.value, **run.metrics, **dict(flat(run.parameters))}
 
 
 def pairs(best: Mapping[str, Any]) -> str:
@@ -172,8 +170,8 @@ def _nothing(why: str) -> str:
 
 
 def _short(value: Any, output: str | None) -> Any:
-    """A value of at most 24 characters, unless all of it is asked for."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    if value is None or isinstance(value, float) or len(text) <= 24 or output == "wide":
+    """A text or a list of at most 24 characters, unless all of it is asked for."""
+    if value is None or isinstance(value, int | float) or output == "wide":
         return value
-    return text[:21] + "..."
+    text = value if isinstance(value, str) else json.dumps(value)
+    return value if len(text) <= 24 else text[:21] + "..."

@@ -104,6 +104,8 @@ def _cell(value: object) -> str:
             return value
         case float():
             return f"{value:.6g}"
+        case int() if not isinstance(value, bool):
+            return str(value)
         case _:
             return json.dumps(value)
 
