@@ -35,7 +35,7 @@ def build(image: Image) -> str:
         name=image.name,
         layers=[
             base,
-            wheels(REPOSITORY / image.lock, version),
+            wheels(REPOSITORY / image.lock, version, image.leaves_out),
             _sources(image, version),
         ],
         user=debian.USER,

@@ -22,6 +22,8 @@ class Image:
     sources: Mapping[str, str]
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    leaves_out: tuple[str, ...] = ()
+    """Distributions of the lock that only parts want which nobody here calls."""
     optional: bool = False
     """Built only where it is named: the demo and the core tests do without it."""
 
@@ -36,12 +38,22 @@ class Image:
         return CACHE / (self.name.replace("/", "_").replace(":", "_") + ".tar")
 
 
+DATABASES = ("alembic", "mako", "sqlalchemy")
+"""Optuna's storages: a search's history is in its Sweep's records."""
+
+CONSOLE = (
+    *("markdown-it-py", "mdurl", "prompt-toolkit", "pygments", "rich"),
+    *("shellingham", "typer", "wcwidth"),
+)
+"""The expression language's own command line."""
+
 IMAGES: Mapping[str, Image] = {
     "operator": Image(
         repository="localhost/sweep-operator",
         lock="requirements/operator.txt",
         sources={"operator/sweep_operator": f"{SITE_PACKAGES}/sweep_operator"},
         command=("python3", "-m", "sweep_operator.handlers.main"),
+        leaves_out=DATABASES + CONSOLE,
     ),
     "digits": Image(
         repository="localhost/sweep-digits",

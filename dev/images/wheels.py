@@ -3,6 +3,9 @@
 import os
 import platform
 import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from images import bytecode
@@ -16,8 +19,8 @@ def site_packages(version: str) -> str:
     return f"usr/local/lib/python{version}/dist-packages"
 
 
-def wheels(lock: Path, version: str) -> Path:
-    """The layer with a lock file's wheels, for the Python of the base layer."""
+def wheels(lock: Path, version: str, leaves_out: Sequence[str] = ()) -> Path:
+    """The layer with a lock file's wheels but some, for the Python of the base layer."""
 
     def fill(root: Path) -> None:
         target = root / site_packages(version)
@@ -29,10 +32,23 @@ def wheels(lock: Path, version: str) -> Path:
         run(command, failing=f"could not install {lock.name}", environment=environment)
         shutil.rmtree(target / "bin", ignore_errors=True)
         (target / ".lock").unlink(missing_ok=True)
+        for each in distributions(path=[str(target)]):
+            if each.name.lower().replace("_", "-") in leaves_out:
+                _remove(each, target)
         bytecode.compile_folder(root, site_packages(version), version)
 
     recipe = Path(__file__).read_bytes() + Path(bytecode.__file__).read_bytes()
-    return layer("wheels", digest(lock.read_bytes(), version, platform.machine(), recipe), fill)
+    parts = (lock.read_bytes(), version, platform.machine(), recipe, *leaves_out)
+    return layer("wheels", digest(*parts), fill)
+
+
+def _remove(distribution: Distribution, target: Path) -> None:
+    for file in distribution.files or ():
+        path = target / file
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty yet
+            for folder in path.relative_to(target).parents:
+                (target / folder).rmdir()
 
 
 def _uv() -> str:

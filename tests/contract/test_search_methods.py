@@ -7,6 +7,7 @@ import pickle
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -215,7 +216,7 @@ def test_neither_a_restart_nor_the_order_of_keys_changes_anything(
 
 @each_method
 def test_parameters_are_plain_json(method: SearchMethod, space: Space) -> None:
-    for number in range(1, 101):
+    for number in range(1, 41):
         found = suggest(method, space, number)
 
         assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -223,7 +224,7 @@ def test_parameters_are_plain_json(method: SearchMethod, space: Space) -> None:
 
 @each_method
 def test_bounds_types_steps_and_nesting_are_kept(method: SearchMethod, space: Space) -> None:
-    for number in range(1, 301):
+    for number in range(1, 101):
         assert_of_the_space(suggest(method, space, number))
 
 
@@ -231,14 +232,14 @@ def test_bounds_types_steps_and_nesting_are_kept(method: SearchMethod, space: Sp
 def test_bounds_types_steps_and_nesting_are_kept_by_what_was_learnt(
     method: SearchMethod, space: Space
 ) -> None:
-    for found in searched(method, space, 25, parallel=4):
+    for found in searched(method, space, 12, parallel=4):
         assert_of_the_space(found)
         assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 @each_method
 def test_every_value_of_every_parameter_is_tried(method: SearchMethod, space: Space) -> None:
-    tried = [suggest(method, space, n) for n in range(1, (method.size(space) or 486) + 1)]
+    tried = [suggest(method, space, n) for n in range(1, (method.size(space) or 60) + 1)]
 
     for name, count in {"batch": 3, "augment": 3, "layers": 3, "epochs": 1}.items():
         assert len({key(found[name]) for found in tried}) == count
@@ -328,14 +329,14 @@ def test_numbers_are_the_same_value_however_an_api_server_writes_them(name: str)
 @each_learner
 @pytest.mark.parametrize("kind", SPACES)
 def test_a_run_under_way_is_not_tried_again(name: str, kind: str) -> None:
-    known = drawn(SPACES[kind], 30)
+    known = drawn(SPACES[kind], 20)
     waiting: list[Pending] = []
-    for number in range(31, 41):
+    for number in range(21, 26):
         found = METHODS[name].suggest(SPACES[kind], 1, number, known, waiting)
         assert found is not None
         waiting.append(Pending(number, found))
 
-    assert len({key(run.parameters) for run in waiting}) == 10
+    assert len({key(run.parameters) for run in waiting}) == 5
 
 
 @each_learner
@@ -397,15 +398,14 @@ def test_whatever_runs_report_there_is_a_next_one(name: str, kind: str, loss: Lo
 @each_learner
 @pytest.mark.parametrize("kind", SPACES)
 def test_what_is_ignored_teaches_nothing(name: str, kind: str) -> None:
-    all_runs = drawn(SPACES[kind], 60)
-    known, failed = all_runs[:30], [replace(run, value=None) for run in all_runs[30:]]
+    all_runs = drawn(SPACES[kind], 40)
+    known, failed = all_runs[:20], [replace(run, value=None) for run in all_runs[20:]]
 
-    def suggested(*more: Observation) -> list[Any]:
-        numbers = range(61, 63)
-        return [METHODS[name].suggest(SPACES[kind], 1, n, [*known, *more], ()) for n in numbers]
+    def suggested(*more: Observation) -> Any:
+        return METHODS[name].suggest(SPACES[kind], 1, 41, [*known, *more], ())
 
     found = suggested()
-    elsewhere = [run for run in failed if run.parameters not in found]
+    elsewhere = [run for run in failed if run.parameters != found]
     assert suggested(*(replace(run, ignored=True) for run in elsewhere)) == found
     assert suggested(*elsewhere) != found
 
@@ -475,10 +475,15 @@ def test_but_they_have_tried_nothing(name: str) -> None:
     assert sorted(str(run.parameters["a"]) for run in tried) == ["x", "y", "z"]
 
 
+@cache
+def a_long_sweep(kind: str) -> list[Observation]:
+    return drawn(SPACES[kind], 480 if "countable" in kind else 5_000)
+
+
 @each_learner
 @pytest.mark.parametrize("kind", SPACES)
 def test_a_long_sweep_is_answered_too(name: str, kind: str) -> None:
-    known = drawn(SPACES[kind], 480 if "countable" in kind else 5_000)
+    known = a_long_sweep(kind)
 
     found = METHODS[name].suggest(SPACES[kind], 1, 5_001, known, ())
 

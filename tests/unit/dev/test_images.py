@@ -1,6 +1,8 @@
 """Images: the same files give the same bytes, and one name stands in all places."""
 
 import json
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -78,3 +80,35 @@ def test_the_chart_installs_the_image_that_is_built() -> None:
     about = yaml.safe_load((chart / "Chart.yaml").read_text())
     assert about["appVersion"] == about["version"] == version()
     assert f"{values['image']['repository']}:{about['appVersion']}" == IMAGES["operator"].name
+
+
+PROGRAM = """
+import sys
+from importlib import import_module
+from importlib.metadata import packages_distributions
+
+class Missing:
+    def find_spec(self, name, *_):
+        if distributions.get(name.partition(".")[0], "") in left_out:
+            raise ModuleNotFoundError(f"the image has no {name}", name=name)
+
+left_out = set(sys.argv[1].split())
+distributions = {name: each[0].lower().replace("_", "-") for name, each in packages_distributions().items()}
+assert left_out <= {*distributions.values()}, left_out - {*distributions.values()}
+sys.meta_path.insert(0, Missing())
+for name in sys.argv[2:]:
+    import_module(name)
+"""
+
+UNUSED = {"sweep_operator.cli.dashboard", "sweep_operator.cli.live", "sweep_operator.cli.serving"}
+"""Of an extra, which the operator's image doesn't have."""
+
+
+def test_the_operator_imports_nothing_that_its_image_leaves_out() -> None:
+    package = REPOSITORY / "operator/sweep_operator"
+    paths = (file.relative_to(package.parent).with_suffix("") for file in package.rglob("*.py"))
+    modules = {".".join(path.parts).removesuffix(".__init__") for path in paths} - UNUSED
+    left_out = " ".join(IMAGES["operator"].leaves_out)
+    command = [sys.executable, "-c", PROGRAM, left_out, *sorted(modules)]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert not done.returncode, done.stderr
