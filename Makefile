@@ -25,7 +25,7 @@ ensure_cluster = if dev/cluster get clusters | grep -qx "$(1)"; then verb="expor
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate $(UPGRADE)
 # Python programs whose names don't say so.
-EXECUTABLES := dev/cluster dev/demo dev/image dev/manifests
+EXECUTABLES := dev/cluster dev/demo dev/image dev/manifests dev/release
 
 .PHONY: help
 help: ## Say what there is
@@ -70,6 +70,7 @@ lock: venv ## Lock the requirements (UPGRADE=--upgrade for newer ones)
 	$(COMPILE) requirements/bootstrap.in --output-file requirements/bootstrap.txt
 	$(COMPILE) examples/digits/requirements.in --output-file examples/digits/requirements.txt
 	$(COMPILE) examples/wandb/requirements.in --output-file examples/wandb/requirements.txt
+	dev/image --lock
 
 .PHONY: crds
 crds: venv ## Generate crds/ from the models
@@ -127,6 +128,10 @@ cluster: venv ## Make a local cluster, if it isn't there (CLUSTER=name)
 load: images ## Load the images into it
 	@for image in $$(dev/image --names); do \
 		dev/cluster load docker-image --name $(CLUSTER) "$$image"; done
+
+.PHONY: release
+release: venv ## Build what a release consists of, from its tag, into dist/ (IMAGE=where it will be)
+	$(BIN)/python dev/release $(if $(IMAGE),--image=$(IMAGE)) $(ARGS)
 
 # The images are built while the cluster's programs are: both take a while the first time.
 .PHONY: test-cluster

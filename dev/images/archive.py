@@ -3,40 +3,51 @@
 import hashlib
 import io
 import json
-import platform
 import tarfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from images.layers import EPOCH, written
+from images.platforms import HERE, Platform
 
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+@dataclass(frozen=True)
+class Contents:
+    """What an image is, whatever the format that it is written in."""
+
+    layers: Sequence[Path]
+    """Tar files, the lowest first."""
+    user: int
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    platform: Platform = HERE
+
+    def config(self) -> bytes:
+        """Its configuration, as container runtimes read it."""
+        config = {
+            "architecture": self.platform.architecture,
+            "os": "linux",
+            "created": datetime.fromtimestamp(EPOCH, UTC).isoformat(),
+            "config": {
+                "User": f"{self.user}:{self.user}",
+                "WorkingDir": "/",
+                "Env": [f"{key}={value}" for key, value in self.environment.items()],
+                "Entrypoint": list(self.command),
+            },
+            "rootfs": {
+                "type": "layers",
+                "diff_ids": [f"sha256:{sha256(path)}" for path in self.layers],
+            },
+        }
+        return json.dumps(config, sort_keys=True).encode()
 
 
-def write_archive(
-    path: Path,
-    *,
-    name: str,
-    layers: Sequence[Path],
-    user: int,
-    command: Sequence[str],
-    environment: Mapping[str, str],
-) -> None:
-    """Write an image of these layers, lowest first, under this name."""
-    config = {
-        "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
-        "os": "linux",
-        "created": datetime.fromtimestamp(EPOCH, UTC).isoformat(),
-        "config": {
-            "User": f"{user}:{user}",
-            "WorkingDir": "/",
-            "Env": [f"{key}={value}" for key, value in environment.items()],
-            "Entrypoint": list(command),
-        },
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{_sha256(p)}" for p in layers]},
-    }
-    config_json = json.dumps(config, sort_keys=True).encode()
+def write_archive(path: Path, name: str, contents: Contents) -> None:
+    """Write an image under this name in Docker's own format, which everything loads."""
+    layers = contents.layers
+    config_json = contents.config()
     config_name = f"{hashlib.sha256(config_json).hexdigest()}.json"
     manifest = [{"Config": config_name, "RepoTags": [name], "Layers": [p.name for p in layers]}]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +60,8 @@ def write_archive(
                 tar.addfile(info, file)
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """A file's, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

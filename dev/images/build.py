@@ -4,10 +4,11 @@ import time
 from pathlib import Path
 
 from images import debian
-from images.archive import write_archive
+from images.archive import Contents, write_archive
 from images.bytecode import compile_folder
 from images.catalog import REPOSITORY, SITE_PACKAGES, Image
 from images.layers import copy_sources, digest, digest_files, layer, prune
+from images.platforms import HERE, Platform
 from images.wheels import site_packages, wheels
 
 ENVIRONMENT = {
@@ -28,20 +29,7 @@ def build(image: Image) -> str:
         return key
     print(f"image {image.name}: building", flush=True)
     stamp.unlink(missing_ok=True)
-    base = debian.base()
-    version = debian.python_version(base)
-    write_archive(
-        image.archive,
-        name=image.name,
-        layers=[
-            base,
-            wheels(REPOSITORY / image.lock, version, image.leaves_out),
-            _sources(image, version),
-        ],
-        user=debian.USER,
-        command=image.command,
-        environment={**ENVIRONMENT, **image.environment},
-    )
+    write_archive(image.archive, image.name, contents(image))
     stamp.write_text(key)
     prune()
     size = image.archive.stat().st_size / 1e6
@@ -49,12 +37,32 @@ def build(image: Image) -> str:
     return key
 
 
+def contents(image: Image, platform: Platform = HERE, *, locked: bool = False) -> Contents:
+    """Make an image's layers, or take them from the cache.
+
+    Args:
+        image: which one.
+        platform: for which machines.
+        locked: of the very packages that requirements/ names, or not at all.
+    """
+    base = debian.base(platform, locked=locked)
+    version = debian.python_version(base)
+    packages = wheels(REPOSITORY / image.lock, version, image.leaves_out, platform)
+    return Contents(
+        layers=(base, packages, _sources(image, version)),
+        user=debian.USER,
+        command=image.command,
+        environment={**ENVIRONMENT, **image.environment},
+        platform=platform,
+    )
+
+
 def image_key(image: Image) -> str:
     """The hash of all that an image is made of: release, recipe, lock and sources."""
     recipe = digest_files(Path(__file__).parent)
     sources = (digest_files(REPOSITORY / source) for source in image.sources)
     lock = (REPOSITORY / image.lock).read_bytes()
-    return digest(debian.release(), image.name, recipe, lock, *sources)
+    return digest(debian.release(), debian.lock(HERE), image.name, recipe, lock, *sources)
 
 
 def _sources(image: Image, version: str) -> Path:

@@ -44,7 +44,7 @@ def source_files(root: Path) -> Iterator[Path]:
 
 def layer(kind: str, key: str, fill: Callable[[Path], None]) -> Path:
     """Give the layer of this key, made by `fill` (which gets an empty root) if it isn't there."""
-    path = CACHE / "layers" / f"{kind}-{key}.tar"
+    path = CACHE / "layers" / f"{kind}-{digest(key, str(EPOCH))}.tar"
     if path.exists():
         path.touch()  # says to `prune` that it is in use
         return path

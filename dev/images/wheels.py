@@ -1,7 +1,6 @@
 """The layer of locked wheels: what uv installs from a requirements file with hashes."""
 
 import os
-import platform
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from images import bytecode
 from images.catalog import REPOSITORY
 from images.errors import BuildError, run
 from images.layers import digest, layer
+from images.platforms import HERE, Platform
 
 
 def site_packages(version: str) -> str:
@@ -19,13 +19,16 @@ def site_packages(version: str) -> str:
     return f"usr/local/lib/python{version}/dist-packages"
 
 
-def wheels(lock: Path, version: str, leaves_out: Sequence[str] = ()) -> Path:
+def wheels(
+    lock: Path, version: str, leaves_out: Sequence[str] = (), platform: Platform = HERE
+) -> Path:
     """The layer with a lock file's wheels but some, for the Python of the base layer."""
 
     def fill(root: Path) -> None:
         target = root / site_packages(version)
         command = [_uv(), "pip", "install", "--quiet", "--target", str(target)]
         command += ["--require-hashes", "--only-binary", ":all:", "--python-version", version]
+        command += ["--python-platform", platform.wheels]
         command += ["--link-mode", "copy", "--requirements", str(lock)]
         # An activated environment is not what is installed into.
         environment = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
@@ -38,8 +41,8 @@ def wheels(lock: Path, version: str, leaves_out: Sequence[str] = ()) -> Path:
         bytecode.compile_folder(root, site_packages(version), version)
 
     recipe = Path(__file__).read_bytes() + Path(bytecode.__file__).read_bytes()
-    parts = (lock.read_bytes(), version, platform.machine(), recipe, *leaves_out)
-    return layer("wheels", digest(*parts), fill)
+    key = digest(lock.read_bytes(), version, platform.wheels, recipe, *leaves_out)
+    return layer("wheels", key, fill)
 
 
 def _remove(distribution: Distribution, target: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from images import layers
-from images.archive import write_archive
+from images.archive import Contents, write_archive
 from images.catalog import IMAGES, REPOSITORY, version
 from sweep_operator.api.sweep import Sweep
 
@@ -37,14 +37,8 @@ def test_an_archive_names_its_image_and_its_layers(tmp_path: Path) -> None:
     layer = tmp_path / "sources-1.tar"
     layers.pack(tree(tmp_path / "root"), layer)
     archive = tmp_path / "image.tar"
-    write_archive(
-        archive,
-        name="localhost/x:1",
-        layers=[layer],
-        user=65532,
-        command=["python3"],
-        environment={"A": "b"},
-    )
+    contents = Contents([layer], user=65532, command=["python3"], environment={"A": "b"})
+    write_archive(archive, "localhost/x:1", contents)
     with tarfile.open(archive) as tar:
         names = tar.getnames()
         manifest = json.load(tar.extractfile("manifest.json") or (tmp_path / "none").open())
@@ -93,7 +87,9 @@ class Missing:
             raise ModuleNotFoundError(f"the image has no {name}", name=name)
 
 left_out = set(sys.argv[1].split())
-distributions = {name: each[0].lower().replace("_", "-") for name, each in packages_distributions().items()}
+distributions = {
+    name: each[0].lower().replace("_", "-") for name, each in packages_distributions().items()
+}
 assert left_out <= {*distributions.values()}, left_out - {*distributions.values()}
 sys.meta_path.insert(0, Missing())
 for name in sys.argv[2:]:

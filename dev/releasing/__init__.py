@@ -1,0 +1,1 @@
+"""What a release is made of; dev/release puts it together."""
