@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+import sweep_run
 from images import layers
 from images.archive import Contents, write_archive
 from images.catalog import IMAGES, REPOSITORY, version
@@ -72,7 +73,7 @@ def test_the_chart_installs_the_image_that_is_built() -> None:
     chart = REPOSITORY / "helm/sweep-operator"
     values = yaml.safe_load((chart / "values.yaml").read_text())
     about = yaml.safe_load((chart / "Chart.yaml").read_text())
-    assert about["appVersion"] == about["version"] == version()
+    assert about["appVersion"] == about["version"] == sweep_run.__version__ == version()
     assert f"{values['image']['repository']}:{about['appVersion']}" == IMAGES["operator"].name
 
 
