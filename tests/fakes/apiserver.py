@@ -151,7 +151,8 @@ class ApiServer(Api):
             while next_one < len(self.log):
                 event = self.log[next_one]
                 next_one += 1
-                if event.plural == call.plural and _selected(event.thing, params):
+                there = event.plural == call.plural and call.namespace in ("", event.namespace)
+                if there and _selected(event.thing, params):
                     yield {"type": event.type, "object": _copy(event.thing)}
             if self._ended >= mine:
                 return

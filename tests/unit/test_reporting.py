@@ -96,6 +96,7 @@ async def service(world: World | None = None, **spec: Any) -> AsyncIterator[Serv
 
     stand_in = SimpleNamespace(
         takes_reports=True,
+        must_list=lambda _: False,
         reporter=Reporter(Children(world.server, world.cache), world.cache, pause=pause),
         tokens=Tokens(world.server, Clock()),
         identity=SimpleNamespace(address="here:1"),

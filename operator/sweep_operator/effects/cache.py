@@ -107,13 +107,19 @@ class Sink:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._known: dict[Name, Child] = {}
-        self._seen = 0
-        """The newest resourceVersion that the watch has told of."""
+        self._listed = 0
+        """The resourceVersion of the last list of all namespaces."""
+        self._seen: dict[str, int] = {}
+        """The newest resourceVersion told of in a namespace: each may have a watch of its own."""
+
+    def within(self, namespace: str) -> "NamespaceSink":
+        """The part of it that a watch of one namespace feeds."""
+        return NamespaceSink(self, namespace)
 
     def put(self, thing: Json) -> None:
         """Take in a child as the watch tells it."""
         version = resource_version(thing)
-        self._seen = max(self._seen, version)
+        self._told(_name(thing)[0], version)
         self._take(thing, version)
 
     def answer(self, thing: Json) -> None:
@@ -122,14 +128,14 @@ class Sink:
         An answer that comes late must not bring back what the watch has since told is gone.
         """
         version = resource_version(thing)
-        if version > self._seen:
+        if version > max(self._listed, self._seen.get(_name(thing)[0], 0)):
             self._take(thing, version)
 
     def drop(self, thing: Json) -> None:
         """Take in that a child is gone, unless another of its name has taken its place."""
         version = resource_version(thing)
-        self._seen = max(self._seen, version)
         name = _name(thing)
+        self._told(name[0], version)
         known = self._known.get(name)
         if known is not None and (version == 0 or version >= known.version):
             self._forget(name, known)
@@ -138,16 +144,28 @@ class Sink:
         """What is known of a child by its name; None where nothing is."""
         return self._known.get((namespace, name))
 
-    def keep_only(self, names: set[Name], version: int) -> None:
-        """Drop what a list at `version` doesn't hold, but for what was written after it."""
-        self._seen = max(self._seen, version)
+    def keep_only(self, names: set[Name], version: int, namespace: str | None = None) -> None:
+        """Drop what a list at `version` doesn't hold, but for what was written after it.
+
+        Args:
+            names: of all that is there.
+            version: the list's.
+            namespace: the only one that was listed; None where all were.
+        """
+        if namespace is None:
+            self._listed = max(self._listed, version)
+        else:
+            self._told(namespace, version)
         gone = [
             (name, known)
             for name, known in self._known.items()
-            if known.version <= version and name not in names
+            if known.version <= version and name not in names and namespace in (None, name[0])
         ]
         for name, known in gone:
             self._forget(name, known)
+
+    def _told(self, namespace: str, version: int) -> None:
+        self._seen[namespace] = max(self._seen.get(namespace, 0), version)
 
     def _take(self, thing: Json, version: int) -> None:
         uid = sweep_uid(thing)
@@ -183,6 +201,26 @@ class Sink:
 
     def _strike(self, ledger: Ledger, number: int, name: str) -> None:
         raise NotImplementedError
+
+
+class NamespaceSink:
+    """One kind of children in one namespace: what other watches tell of is none of its business."""
+
+    def __init__(self, sink: Sink, namespace: str) -> None:
+        self._namespace = namespace
+        self._sink = sink
+
+    def put(self, thing: Json) -> None:
+        """Take in a child as the watch tells it."""
+        self._sink.put(thing)
+
+    def drop(self, thing: Json) -> None:
+        """Take in that a child is gone."""
+        self._sink.drop(thing)
+
+    def keep_only(self, names: set[Name], version: int) -> None:
+        """Drop what a list of the namespace doesn't hold."""
+        self._sink.keep_only(names, version, self._namespace)
 
 
 class RunSink(Sink):

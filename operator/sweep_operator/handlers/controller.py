@@ -7,6 +7,7 @@ first list after taking over is quick.
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sweep_operator.api import paths
@@ -19,7 +20,7 @@ from sweep_operator.effects.recorder import Recorder
 from sweep_operator.effects.reflector import Reflector
 from sweep_operator.effects.suggester import Suggester
 from sweep_operator.effects.tokens import Tokens
-from sweep_operator.effects.workqueue import WorkQueue
+from sweep_operator.effects.workqueue import Key, WorkQueue
 from sweep_operator.planning.times import micro_timestamp
 from sweep_operator.reconcile.report import Reporter
 from sweep_operator.reconcile.sweep import Reconciler
@@ -48,12 +49,27 @@ class Identity:
 
 
 class Controller:
-    """The operator without kopf: what it does from its start to its end."""
+    """The operator without kopf: what it does from its start to its end.
 
-    def __init__(self, api: Api, lease_api: Api, identity: Identity, report_url: str = "") -> None:
+    Args:
+        api: for all but the Lease.
+        lease_api: for the Lease alone.
+        identity: who this is.
+        report_url: by which programs reach it; empty for not at all.
+        namespaces: whose sweeps it runs; none for those of all.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        lease_api: Api,
+        identity: Identity,
+        report_url: str = "",
+        namespaces: Sequence[str] = (),
+    ) -> None:
         self.identity = identity
         self.queue = WorkQueue()
-        self.cache = Cache(on_change=self.queue.add)
+        self.cache = Cache(on_change=self._changed)
         self._suggester = Suggester()
         self._recorder = Recorder(api, identity.name, now=_wall)
         self.leadership = Leadership(
@@ -76,15 +92,9 @@ class Controller:
         )
         self.reporter = Reporter(Children(api, self.cache), self.cache)
         self.tokens = Tokens(api, time.monotonic)
-        collections = (
-            (paths.sweepruns(None), self.cache.runs),
-            (paths.jobs(None), self.cache.jobs),
-            (paths.pods(None), self.cache.pods),
-        )
-        self._reflectors = [
-            Reflector(api, path, sink, clock=time.monotonic, label_selector=LABEL_SWEEP_UID)
-            for path, sink in collections
-        ]
+        self._watches: dict[str | None, list[Reflector]] = {
+            namespace: self._reflectors(api, namespace) for namespace in namespaces or (None,)
+        }
         self._leads = False
 
     @property
@@ -92,18 +102,27 @@ class Controller:
         """What is wrong with this process that a restart would mend; empty for nothing."""
         if not self._leads:
             return ""
-        silent = [r.path for r in self._reflectors if r.silent_for > SILENCE]
+        each = (reflector for watches in self._watches.values() for reflector in watches)
+        silent = [reflector.path for reflector in each if reflector.silent_for > SILENCE]
         return f"no word from the watch of {', '.join(silent)}" if silent else ""
 
     @property
     def ready(self) -> bool:
-        """Leads and knows the cluster, or stands by."""
-        return not self._leads or all(each.synced.is_set() for each in self._reflectors)
+        """Leads and knows what is to be done, or stands by.
+
+        One namespace is enough: another that was deleted, and its Role with it, holds nothing up.
+        """
+        return not self._leads or not all(map(self.must_list, self._watches))
 
     @property
     def takes_reports(self) -> bool:
         """Leads, and knows the runs that programs report of."""
         return self._leads and self.leadership.holds and self.ready
+
+    def must_list(self, namespace: str | None) -> bool:
+        """Whether this is to know a namespace's runs (None: those of all), and doesn't yet."""
+        watches = self._watches.get(namespace) or self._watches.get(None) or ()
+        return not all(each.synced.is_set() for each in watches)
 
     async def run(self) -> None:
         """Wait for the leadership, then work until cancelled or the leadership is lost.
@@ -117,17 +136,48 @@ class Controller:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.leadership.keep(), name="leadership")
                 group.create_task(self._recorder.run(), name="recorder")
-                # Runs before Jobs: a Job whose run says it has one was there before the list.
-                for reflector in self._reflectors:
-                    group.create_task(reflector.run(), name=f"watch {reflector.path}")
-                    await reflector.synced.wait()
-                logger.info("Watching; %d Sweeps known", len(self.cache.sweeps))
+                for namespace in self._watches:
+                    watching = self._watch(namespace, group)
+                    group.create_task(watching, name=f"watch {namespace or 'all namespaces'}")
                 for index in range(WORKERS):
                     group.create_task(self._work(), name=f"worker {index}")
         finally:
             self._leads = False
             self._suggester.close()
             await asyncio.shield(self.leadership.release())
+
+    def _reflectors(self, api: Api, namespace: str | None) -> list[Reflector]:
+        """Watches of what a namespace's sweeps consist of; None for all of them."""
+        collections = (
+            # Runs before Jobs: a Job whose run says it has one was there before the list.
+            (paths.sweepruns, self.cache.runs),
+            (paths.jobs, self.cache.jobs),
+            (paths.pods, self.cache.pods),
+        )
+        return [
+            Reflector(
+                api,
+                path(namespace),
+                sink if namespace is None else sink.within(namespace),
+                clock=time.monotonic,
+                label_selector=LABEL_SWEEP_UID,
+            )
+            for path, sink in collections
+        ]
+
+    async def _watch(self, namespace: str | None, group: asyncio.TaskGroup) -> None:
+        """Begin to watch a namespace; once its runs are known, its sweeps are worked on."""
+        for reflector in self._watches[namespace]:
+            group.create_task(reflector.run(), name=f"watch {reflector.path}")
+            await reflector.synced.wait()
+        logger.info("Watching %s", namespace or "all namespaces")
+        for key in self.cache.sweeps:
+            if namespace in (None, key.namespace):
+                self.queue.add(key)
+
+    def _changed(self, key: Key) -> None:
+        if not self.must_list(key.namespace):
+            self.queue.add(key)
 
     async def _work(self) -> None:
         while True:

@@ -4,9 +4,10 @@ import argparse
 import asyncio
 import logging
 import os
+import re
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
@@ -21,6 +22,7 @@ from sweep_operator.effects.cache import key_of
 from sweep_operator.effects.leadership import RENEW_EVERY
 from sweep_operator.handlers.connection import configuration, kopf_connection
 from sweep_operator.handlers.controller import Controller, Identity
+from sweep_operator.handlers.discovery import sweeps_served
 from sweep_operator.handlers.probes import probes
 from sweep_operator.handlers.reports import reports
 
@@ -37,6 +39,13 @@ def main() -> None:
     parser.add_argument(
         "--report-url", help="by which programs reach it; default: REPORT_URL, or none"
     )
+    parser.add_argument(
+        "--watch-namespaces",
+        type=_names,
+        default=(),
+        metavar="A,B",
+        help="whose sweeps it runs; default: those of all",
+    )
     options = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -49,6 +58,7 @@ def main() -> None:
             options.health_port,
             options.report_port,
             options.report_url,
+            options.watch_namespaces,
         )
     )
 
@@ -59,6 +69,7 @@ async def run(
     health_port: int,
     report_port: int,
     report_url: str | None,
+    namespaces: Sequence[str] = (),
 ) -> None:
     """Run the operator in this event loop.
 
@@ -68,12 +79,14 @@ async def run(
         health_port: of the probes, 0 for none.
         report_port: where programs' reports are taken, 0 for nowhere.
         report_url: by which programs reach that; None for REPORT_URL in the environment.
+        namespaces: whose sweeps it runs; none for those of all.
     """
     host = os.environ.get("POD_IP", "127.0.0.1")
+    address = f"[{host}]:{report_port}" if ":" in host else f"{host}:{report_port}"
     identity = Identity(
         name=f"{os.environ.get('POD_NAME', socket.gethostname())}_{secrets.token_hex(4)}",
         namespace=namespace or os.environ.get("POD_NAMESPACE", "default"),
-        address=f"[{host}]:{report_port}" if ":" in host else f"{host}:{report_port}",
+        address=address if report_port else "",
     )
     connection = await configuration(kubeconfig)
     async with AsyncExitStack() as stack:
@@ -82,22 +95,25 @@ async def run(
             Api(connection, connections=2, timeout=RENEW_EVERY)
         )
         url = os.environ.get("REPORT_URL", "") if report_url is None else report_url
-        controller = Controller(api, lease_api, identity, url if report_port else "")
+        controller = Controller(api, lease_api, identity, url if report_port else "", namespaces)
         if health_port:
             await serve(stack, probes(controller), health_port)
         if report_port:
             session = await stack.enter_async_context(aiohttp.ClientSession())
             await serve(stack, reports(controller, session), report_port)
+        if namespaces:
+            await sweeps_served(api, asyncio.sleep)
         stop = asyncio.Event()
         work = asyncio.create_task(controller.run(), name="controller")
         work.add_done_callback(lambda _: stop.set())
         try:
             await kopf.operator(
                 registry=registry(controller, connection, work),
-                settings=settings(),
+                settings=settings(namespaces),
                 stop_flag=stop,
                 standalone=True,
-                clusterwide=True,
+                clusterwide=not namespaces,
+                namespaces=namespaces,
             )
         finally:
             work.cancel()
@@ -140,13 +156,41 @@ def registry(
     return found
 
 
-def settings() -> kopf.OperatorSettings:
+class Backoffs:
+    """Seconds between kopf's tries of a request; without an end.
+
+    With one, a watched namespace that is deleted, and the rights in it with it, would end kopf and
+    so the operator for all others.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        """From a second to half a minute."""
+        yield from (1, 1, 2, 3, 5, 8, 13, 21)
+        while True:
+            yield 30
+
+
+def settings(namespaces: Sequence[str] = ()) -> kopf.OperatorSettings:
     """kopf's settings: it watches Sweeps, and that is all it does."""
     found = kopf.OperatorSettings()
     found.posting.enabled = False
     found.watching.server_timeout = 290
     found.watching.client_timeout = 310
+    if namespaces:
+        # It has no right to look at CRDs and namespaces.
+        found.scanning.disabled = True
+        found.networking.error_backoffs = Backoffs()
     return found
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+            raise argparse.ArgumentTypeError(
+                f"{name!r} is no namespace's name: write names with commas between them, as a,b"
+            )
+    return names
 
 
 if __name__ == "__main__":

@@ -62,6 +62,8 @@ def reports(controller: Controller, session: aiohttp.ClientSession) -> web.Appli
         pod = await controller.tokens.pod_of(token)
         if pod is None:
             raise RefusalError(401, "the token isn't good (any more): read it again from its file")
+        if controller.must_list(pod.namespace):
+            raise RefusalError(503, "the runs here aren't known yet: send it again", retry=True)
         found = read_reports(body)
         if not rate.allows(pod.uid, len(found)):
             raise RefusalError(

@@ -193,6 +193,37 @@ class TestRelists:
         assert cache.ledger(KEY).jobs == {}
 
 
+class TestOneNamespace:
+    """A watch of one namespace knows nothing of the others, which have their own."""
+
+    def test_its_list_drops_nothing_of_another(self, cache: Cache) -> None:
+        cache.jobs.put(job(5))
+        cache.jobs.within("elsewhere").keep_only(set(), 10)
+        assert set(cache.ledger(KEY).jobs) == {1}
+
+    def test_its_list_drops_what_is_gone(self, cache: Cache) -> None:
+        cache.jobs.put(job(5))
+        cache.jobs.within("lab").keep_only(set(), 10)
+        assert cache.ledger(KEY).jobs == {}
+
+    def test_an_answer_counts_though_another_watch_is_ahead(self, cache: Cache) -> None:
+        elsewhere = job(9)
+        elsewhere["metadata"]["namespace"] = "elsewhere"
+        cache.jobs.within("elsewhere").put(elsewhere)
+        cache.jobs.within("elsewhere").keep_only({("elsewhere", "a-1-1")}, 9)
+        cache.jobs.answer(job(7))
+        assert set(cache.ledger(KEY).jobs) == {1}
+
+    def test_a_late_answer_does_not_bring_back_what_its_watch_told_is_gone(
+        self, cache: Cache
+    ) -> None:
+        watch = cache.jobs.within("lab")
+        watch.put(job(5))
+        watch.drop(job(7))
+        cache.jobs.answer(job(6))
+        assert cache.ledger(KEY).jobs == {}
+
+
 class TestNamesUsedAgain:
     """A Sweep deleted and applied again under its name: names are the same, uids aren't."""
 
