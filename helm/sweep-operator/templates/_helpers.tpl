@@ -26,3 +26,63 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end -}}
 {{- end -}}
+
+{{/* Who gets a right: the operator. */}}
+{{- define "sweep-operator.subjects" -}}
+- kind: ServiceAccount
+  name: {{ include "sweep-operator.fullname" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end -}}
+
+{{/* Gives the operator the rights that `rules` lists: by a ClusterRole, or, where `namespaces` are
+named, by a Role of the same rules in each. `about` says what for. */}}
+{{- define "sweep-operator.grant" -}}
+{{- $context := .context -}}
+{{- $name := .name -}}
+{{- $rules := .rules -}}
+{{- $about := .about -}}
+{{- range .namespaces | default (list "") }}
+---
+{{ $about | trim }}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ if . }}Role{{ else }}ClusterRole{{ end }}
+metadata:
+  name: {{ $name }}
+  {{- with . }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "sweep-operator.labels" $context | nindent 4 }}
+rules:
+  {{- $rules | trim | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ if . }}RoleBinding{{ else }}ClusterRoleBinding{{ end }}
+metadata:
+  name: {{ $name }}
+  {{- with . }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "sweep-operator.labels" $context | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ if . }}Role{{ else }}ClusterRole{{ end }}
+  name: {{ $name }}
+subjects:
+  {{- include "sweep-operator.subjects" $context | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Where an admission policy holds: in watched namespaces, but for those that are labelled so. */}}
+{{- define "sweep-operator.policyNamespaces" -}}
+matchExpressions:
+  - key: sweep-operator.io/validation
+    operator: NotIn
+    values: ["off"]
+  {{- with .Values.watchNamespaces }}
+  - key: kubernetes.io/metadata.name
+    operator: In
+    values: {{ toJson . }}
+  {{- end }}
+{{- end -}}
