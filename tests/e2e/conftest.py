@@ -12,6 +12,10 @@ from tests.e2e.kube import Kube, namespace_for
 from tests.e2e.nodes import Nodes
 
 ROOT = Path(__file__).parents[2]
+MANIFESTS = [
+    f"--filename={ROOT}/manifests/{name}.yaml"
+    for name in ("install", "read-logs", "unreachable-nodes")
+]
 
 
 def load(kind_cluster: Any, image: str) -> str:
@@ -35,7 +39,7 @@ def cluster(kind_cluster: Any) -> Kube:
     """The cluster, with the CRDs and the operator of this checkout."""
     kube = Kube(kind_cluster.kubectl_path, kind_cluster.kubeconfig_path, "sweep-system")
     load(kind_cluster, "operator")
-    kube.run("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "manifests"))
+    kube.run("apply", "--server-side", "--force-conflicts", *MANIFESTS)
     kube.run("rollout", "restart", "deployment/sweep-operator")
     kube.run("rollout", "status", "deployment/sweep-operator", "--timeout=120s")
     return kube
