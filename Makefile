@@ -25,7 +25,7 @@ ensure_cluster = if dev/cluster get clusters | grep -qx "$(1)"; then verb="expor
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate $(UPGRADE)
 # Python programs whose names don't say so.
-EXECUTABLES := dev/cluster dev/demo dev/image dev/manifests dev/release
+EXECUTABLES := dev/cluster dev/demo dev/image dev/manifests dev/release dev/values
 
 .PHONY: help
 help: ## Say what there is
@@ -77,8 +77,9 @@ crds: venv ## Generate crds/ from the models
 	$(BIN)/python -m sweep_operator.api.crd
 
 .PHONY: manifests
-manifests: crds ## Copy the CRDs into the chart and render manifests/ from it
+manifests: crds ## Copy the CRDs into the chart, render manifests/ from it, and list its values
 	dev/manifests
+	$(BIN)/python dev/values
 
 .PHONY: docs
 docs: venv ## Write the pages that are made from something else
@@ -108,6 +109,7 @@ lint: venv ## Style, types and layers
 verify: lint ## Lint, and check that generated files are current
 	$(BIN)/python -m sweep_operator.api.crd --check
 	dev/manifests --check
+	$(BIN)/python dev/values --check
 	$(BIN)/python -m tests.bad_input.table --check
 	$(BIN)/python -m tests.cli_pages --check
 	"$$(dev/cluster path helm)" lint --strict --quiet --kube-version=1.37 helm/sweep-operator

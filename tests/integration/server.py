@@ -18,7 +18,7 @@ class Server:
 
     def __init__(self, cluster: Any, namespace: str) -> None:
         self._cluster = cluster
-        self._namespace = namespace
+        self.namespace = namespace
 
     def ask(self, *arguments: str, manifest: dict[str, Any] | None = None) -> tuple[bool, str]:
         """Run kubectl: whether it succeeded, and all that it said."""
@@ -26,7 +26,7 @@ class Server:
         try:
             said: str = self._cluster.kubectl(
                 "--namespace",
-                self._namespace,
+                self.namespace,
                 *arguments,
                 *given,
                 input=json.dumps(manifest or {}),
@@ -71,7 +71,7 @@ class Server:
         api = self._cluster.api
         answer = api.session.request(
             method,
-            f"{api.url}/apis/{VERSION}/namespaces/{self._namespace}/{path}",
+            f"{api.url}/apis/{VERSION}/namespaces/{self.namespace}/{path}",
             params={"dryRun": dry_run, "fieldValidation": "Strict"},
             data=json.dumps(body),
             headers={"Content-Type": media},

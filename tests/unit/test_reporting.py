@@ -309,6 +309,15 @@ class TestRefusals:
 
         self._test(check)
 
+    def test_where_the_runs_are_not_known_yet_it_is_to_be_sent_again(self) -> None:
+        async def check(service: Service) -> None:
+            service.stand_in.must_list = lambda namespace: namespace == NAMESPACE
+            assert (await service.send(FINAL))[0] == 503
+            service.stand_in.must_list = lambda _: False
+            assert (await service.send(FINAL))[0] == 200
+
+        self._test(check)
+
     def test_another_path_or_method_is_told_the_right_one(self) -> None:
         async def check(service: Service) -> None:
             async with service.client.get(PATH) as answer:

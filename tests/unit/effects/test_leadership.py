@@ -205,6 +205,19 @@ class TestAcquire:
 
         assert run(main())
 
+    def test_a_lease_that_nobody_has_filled_in_yet_is_taken_at_once(self) -> None:
+        async def main() -> None:
+            server = ApiServer()
+            server.put(
+                "leases", {"metadata": {"name": "operator", "namespace": "system"}, "spec": {}}
+            )
+            here = candidate(server, "a")
+            await here.acquire()
+            assert here.holds
+            assert asyncio.get_running_loop().time() == 0
+
+        run(main())
+
     def test_transitions_are_counted(self) -> None:
         async def main() -> ApiServer:
             server = ApiServer()
