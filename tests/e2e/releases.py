@@ -1,6 +1,5 @@
 """Helm for tests: releases of this checkout's chart, each in a namespace of its own."""
 
-import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,9 +18,11 @@ class Release:
         self.kube = kube
         self.name = name
         self._helm = helm
+        self._before: Sequence[str] = ()
 
     def install(self, *options: str) -> None:
         """Install it, and see its pods ready."""
+        self._before = self._in_its_namespace()
         self._run("install", self.name, str(CHART), *WAIT, *options)
 
     def upgrade(self, chart: Path, *options: str) -> None:
@@ -52,16 +53,22 @@ class Release:
         """The name of the pod that leads."""
         return leader(self.kube.get("lease", LEASE))
 
-    def objects(self) -> Sequence[str]:
-        """All objects in the cluster that bear its name."""
-        listed = self.kube.run("api-resources", "--verbs=list", "--output=name")
-        told = self.kube.run(
-            *("get", ",".join(sorted(set(listed.split()) - DERIVED)), "--all-namespaces"),
-            *(f"--selector=app.kubernetes.io/instance={self.name}", "--output=json"),
-            "--ignore-not-found",
-        )
-        items: Sequence[Json] = json.loads(told)["items"] if told else []
-        return [f"{each['kind']}/{each['metadata']['name']}" for each in items]
+    def left(self) -> Sequence[str]:
+        """What is left of it: objects anywhere that bear its name, and what else it has made."""
+        mine = f"--selector=app.kubernetes.io/instance={self.name}"
+        new = set(self._in_its_namespace()) - set(self._before)
+        return [*self._listed("--all-namespaces", mine), *sorted(new)]
+
+    def _in_its_namespace(self) -> Sequence[str]:
+        return self._listed("--namespaced")
+
+    def _listed(self, *options: str) -> Sequence[str]:
+        """Objects of all kinds, but for what is told of others."""
+        scope = [each for each in options if each == "--namespaced"]
+        chosen = [each for each in options if each != "--namespaced"]
+        kinds = self.kube.run("api-resources", "--verbs=list", "--output=name", *scope)
+        wanted = ",".join(sorted(set(kinds.split()) - DERIVED))
+        return self.kube.run("get", wanted, *chosen, "--output=name", "--ignore-not-found").split()
 
     def _run(self, *arguments: str) -> str:
         command = [str(self._helm), "--namespace", self.kube.namespace, *arguments]
@@ -73,8 +80,8 @@ class Release:
 
 
 WAIT = ("--wait", "--timeout=120s")
-DERIVED = {"events", "events.events.k8s.io"}
-"""What happened stays on record for an hour."""
+DERIVED = {"events", "events.events.k8s.io", "endpoints", "endpointslices.discovery.k8s.io"}
+"""What the cluster says of others: it goes by itself, sooner or later."""
 
 
 def leader(lease: Json) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.integration.server import ROOT, Server, asked
-from tests.unit.dev.test_chart import rendered
+from tests.integration.test_chart import rendered
 
 pytestmark = pytest.mark.integration
 
@@ -59,6 +59,9 @@ def test_the_api_server_takes_each_object_of_the_chart(
         # A dry run makes no namespace for what comes after.
         if "namespace" in each["metadata"]:
             each["metadata"]["namespace"] = server.namespace
+    # A pod isn't admitted, not even for show, without its service account.
+    for account in (each for each in objects if each["kind"] == "ServiceAccount"):
+        server.run("apply", manifest=account)
     ok, said = offered(server, list(objects))
     assert ok, said
     assert said.count("serverside-applied") == len(objects)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm/sweep-operator"
 
 Json = dict[str, Any]
