@@ -14,6 +14,8 @@ ANNOTATION_PREEMPTING = f"{GROUP}/preempting"
 
 DNS_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
+DNS_SUBDOMAIN = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"
+
 MAX_SWEEP_NAME = 44
 """A Job's name (`<sweep>-<number>-<attempt>`) has at most 63 characters."""
 

@@ -12,6 +12,9 @@ from sweep_operator.api.run import MAX_BRACKETS, MAX_RUNS
 MAX_ITERATIONS: Final = 1_000_000_000
 MAX_TEACHERS: Final = 10
 
+PRINTABLE: Final = r"^\P{C}+$"
+"""What no line, terminal or environment variable is broken by."""
+
 ETA: Final = 3.0
 MIN_RUNS: Final = 5
 """Defaults of early termination, which the CRD doesn't fill in: each belongs to one rule."""
@@ -45,6 +48,7 @@ class Metric(Model):
         Field(
             min_length=1,
             max_length=253,
+            pattern=PRINTABLE,
             description="Its name among the metrics that the program reports.",
         ),
     ]

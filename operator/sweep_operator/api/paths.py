@@ -1,6 +1,7 @@
 """Paths of the API server. A namespace of None means all of them."""
 
 from typing import Final
+from urllib.parse import quote
 
 from sweep_operator.api.names import API_VERSION
 
@@ -48,5 +49,6 @@ def leases(namespace: str | None, name: str = "") -> str:
 
 
 def _path(group: str, namespace: str | None, plural: str, name: str) -> str:
-    scope = f"/namespaces/{namespace}" if namespace else ""
-    return f"{group}{scope}/{plural}" + (f"/{name}" if name else "")
+    # No name leads elsewhere, whatever is in it.
+    scope = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
+    return f"{group}{scope}/{plural}" + (f"/{quote(name, safe='')}" if name else "")

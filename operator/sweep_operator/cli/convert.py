@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from sweep_operator.api.plain import plain
 from sweep_operator.cli.files import FileError, Json, documents, read
 from sweep_operator.cli.foreign import NOTHING, converted, is_foreign
 from sweep_operator.cli.output import dumped
@@ -38,5 +39,5 @@ def convert(found: Sequence[Json], options: argparse.Namespace) -> Json:
     made = converted(chosen[0], name=options.name, image=options.image, job=job)
     preview(made.sweep, 1, None)
     for note in made.notes:
-        print(f"{options.file}: note: {note}", file=sys.stderr)
+        print(f"{options.file}: note: {plain(note)}", file=sys.stderr)
     return made.sweep

@@ -70,7 +70,7 @@ def as_csv(runs: Iterable[Run]) -> bytes:
     writer = csv.DictWriter(text, _columns(rows))
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in each.items()} for each in rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="replace")
 
 
 def as_json(runs: Iterable[Run]) -> bytes:

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import yaml
 
+from sweep_operator.api.plain import plain_lines
+
 Json = Mapping[str, Any]
 
 
@@ -40,8 +42,13 @@ def read(name: str) -> str:
 
 
 def write(name: str, content: bytes) -> None:
-    """Write a file whole or not at all: what was there before stays until then. `-` prints it."""
+    """Write a file whole or not at all: what was there before stays until then. `-` prints it.
+
+    A terminal gets what it would obey written out; a file and a program get all as it is.
+    """
     if name == "-":
+        if sys.stdout.isatty():
+            content = plain_lines(content.decode()).encode()
         sys.stdout.buffer.write(content)
         return
     file = Path(os.path.realpath(name))  # a link stays one
@@ -64,8 +71,16 @@ def documents(text: str) -> list[Json]:
     try:
         found = list(yaml.load_all(text, _Loader))
     except yaml.YAMLError as error:
-        raise FileError(f"is no YAML: {error}") from error
+        raise FileError(f"is no YAML: {_problem(error)}") from error
     return [each for each in found if isinstance(each, dict)]
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """What is wrong with YAML, in a line."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    return " ".join(str(error).split())
 
 
 def sweeps(found: Iterable[Json]) -> list[Json]:

@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from sweep_operator.api import paths
 from sweep_operator.api.names import LABEL_SWEEP_UID
+from sweep_operator.api.plain import plain
 from sweep_operator.client import ClientError, Connection, NotFoundError, Sweep
 from sweep_operator.client.follow import Follower
 from sweep_operator.report.study import SweepStudy
@@ -87,7 +88,7 @@ class Live:
             self._lost = error is not None
 
     def _say(self, what: str) -> None:
-        print(f"{what}; {KNOWN}", file=sys.stderr)
+        print(f"{plain(what)}; {KNOWN}", file=sys.stderr)
         self._study.tell(f"{what[:1].upper()}{what[1:]}; {KNOWN}.")
 
     @property

@@ -1,10 +1,14 @@
-"""`logs`: what the program of a run has printed, or why that can't be told any more."""
+"""`logs`: what the program of a run has printed, or why that can't be told any more.
+
+Its lines are printed as they are, with colours and all, as kubectl prints them.
+"""
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sweep_operator.api import paths
+from sweep_operator.api.plain import plain
 from sweep_operator.cli.best import ranked
 from sweep_operator.cli.output import age
 from sweep_operator.cli.target import connection, sweep
@@ -26,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
         except NotFoundError as error:
             if len(chosen) == 1:
                 raise
-            print(f"{each.name}: {error}")
+            print(plain(f"{each.name}: {error}"))
             missing = 1
     return missing
 

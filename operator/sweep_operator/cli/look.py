@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from sweep_operator.api.plain import plain
 from sweep_operator.cli.arguments import PHASES
 from sweep_operator.cli.output import (
     age,
@@ -81,7 +82,7 @@ def status(options: argparse.Namespace) -> str:
     if started:
         lines.append(("time", f"{age(started, ended)}{'' if ended else ' so far'}"))
     lines += [(kind, found.said(kind)) for kind in TROUBLES if found.holds(kind)]
-    return "".join(f"{name:<20}{text}\n" for name, text in lines)
+    return "".join(f"{name:<20}{plain(text)}\n" for name, text in lines)
 
 
 def runs(options: argparse.Namespace) -> str:

@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given[0] = given[0].removeprefix("--")
     options = parser().parse_args(given)
     # Only now, and only what the command needs: --help must be quick.
+    from sweep_operator.api.plain import plain  # noqa: PLC0415
     from sweep_operator.cli.files import FileError  # noqa: PLC0415
     from sweep_operator.client.errors import ClientError  # noqa: PLC0415
 
@@ -37,10 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = import_module(options.module).run(options)
         sys.stdout.flush()
     except FileError as error:
-        print(f"error: {error.file or options.file}: {error}", file=sys.stderr)
+        print(f"error: {error.file or options.file}: {plain(str(error))}", file=sys.stderr)
         return 1
     except (ClientError, TimeoutError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {plain(str(error))}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

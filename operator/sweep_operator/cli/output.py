@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import yaml
 
+from sweep_operator.api.plain import plain, plain_lines
+
 JSONPATH: Final = "jsonpath="
 """What an output by a template begins with."""
 
@@ -30,7 +32,7 @@ _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns as kubectl prints them; what is None is left empty."""
-    cells = [list(head), *([_cell(each) for each in row] for row in rows)]
+    cells = [[plain(each) for each in head], *([_cell(each) for each in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     paints = [painted if name == "STATUS" else str for name in head]
     return "".join(
@@ -53,15 +55,16 @@ def painted(status: str) -> str:
 
 
 def dumped(found: object, output: str) -> str:
-    """As json, yaml or jsonpath=TEMPLATE."""
+    """As json, yaml or jsonpath=TEMPLATE. The first two write out what a terminal would obey."""
     if output.startswith(JSONPATH):
         from sweep_operator.cli.jsonpath import filled  # noqa: PLC0415 - takes 0.1 s
 
-        return filled(output.removeprefix(JSONPATH), found)
+        text = filled(output.removeprefix(JSONPATH), found)
+        return plain_lines(text) if sys.stdout.isatty() else text
     if output == "json":
         return json.dumps(found, indent=2) + "\n"
-    text: str = yaml.dump(found, Dumper=_DUMPER, sort_keys=False, width=100)
-    return text
+    written: str = yaml.dump(found, Dumper=_DUMPER, sort_keys=False, width=100)
+    return written
 
 
 def for_programs(output: str | None) -> bool:
@@ -101,7 +104,7 @@ def _cell(value: object) -> str:
         case None:
             return ""
         case str():
-            return value
+            return plain(value)
         case float():
             return f"{value:.6g}"
         case int() if not isinstance(value, bool):

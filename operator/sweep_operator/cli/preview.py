@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 
 from sweep_operator.api.model import problems
+from sweep_operator.api.plain import plain
 from sweep_operator.api.sweep import Sweep
 from sweep_operator.cli.files import FileError, Json, documents, read, sweeps
 from sweep_operator.cli.foreign import as_sweep
@@ -123,7 +124,7 @@ def _table(preview: Preview) -> str:
         [number, *(row.get(name, "-") for name in names)]
         for number, row in enumerate(rows, start=1)
     ]
-    notes = "".join(f"{note}\n" for note in _notes(preview))
+    notes = "".join(f"{plain(note)}\n" for note in _notes(preview))
     return notes + table(["RUN", *names], cells)
 
 

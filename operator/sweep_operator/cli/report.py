@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -9,7 +10,8 @@ from importlib.util import find_spec
 from pydantic import ValidationError
 
 from sweep_operator.api.model import ObservedModel, problems
-from sweep_operator.api.names import LABEL_SWEEP_UID
+from sweep_operator.api.names import DNS_LABEL, LABEL_SWEEP_UID
+from sweep_operator.api.plain import plain
 from sweep_operator.api.run import SweepRun
 from sweep_operator.api.sweep import SweepStatus
 from sweep_operator.cli import target
@@ -27,11 +29,16 @@ def run(options: argparse.Namespace) -> int:
 
     sweep, runs = _from_files(options.file) if options.file else _from_cluster(options)
     made = page(sweep, runs, time.time()).encode(errors="replace")
-    file = options.output or f"{sweep['metadata']['name']}.html"
+    file = options.output or f"{_file_name(sweep['metadata']['name'])}.html"
     write(file, made)
     if file != "-":
-        print(f"{file}: {len(runs)} runs of {sweep['metadata']['name']}")
+        print(plain(f"{file}: {len(runs)} runs of {sweep['metadata']['name']}"))
     return 0
+
+
+def _file_name(sweep: str) -> str:
+    """A sweep's name as a file's: in a file from elsewhere it may be a path."""
+    return sweep if re.fullmatch(DNS_LABEL, sweep) else "sweep"
 
 
 def _from_cluster(options: argparse.Namespace) -> tuple[Json, list[Json]]:

@@ -1,10 +1,12 @@
 """Which cluster and which sweeps a command is about."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
 
-from sweep_operator.api.names import GROUP
+from sweep_operator.api.names import DNS_LABEL, GROUP
+from sweep_operator.api.plain import plain
 from sweep_operator.client import ClientError, Connection, Sweep
 
 
@@ -45,7 +47,7 @@ def each(chosen: Sequence[Sweep], act: Callable[[Sweep], None]) -> int:
         try:
             act(found)
         except ClientError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {plain(str(error))}", file=sys.stderr)
             code = 1
     return code
 
@@ -53,7 +55,7 @@ def each(chosen: Sequence[Sweep], act: Callable[[Sweep], None]) -> int:
 def _named(text: str, options: argparse.Namespace, cluster: Connection) -> Sweep:
     """The sweep that is meant by NAME or NAMESPACE/NAME, or as `list -o name` has it."""
     namespace, slash, name = text.removeprefix(f"sweep.{GROUP}/").rpartition("/")
-    if not name or "/" in namespace or (slash and not namespace):
+    if not re.fullmatch(DNS_LABEL, name) or (slash and not re.fullmatch(DNS_LABEL, namespace)):
         raise ClientError(f"{text} names no sweep: it is NAME or NAMESPACE/NAME")
     if slash and options.namespace not in (None, namespace):
         raise ClientError(f"{text} isn't in namespace {options.namespace}: leave one of them out")

@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Final
 
+from sweep_operator.api.plain import plain
 from sweep_operator.cli.look import TROUBLES, counted, pairs
 from sweep_operator.cli.output import lasting, painted
 from sweep_operator.cli.target import sweep
@@ -48,7 +49,8 @@ def picture(found: Sweep, now: datetime) -> list[str]:
     ]
     if best := found.status.get("best"):
         lines.append(f"best {best['value']:.6g}, run {best['number']}: {pairs(best)}")
-    return lines + [f"{kind}: {found.said(kind)}" for kind in TROUBLES if found.holds(kind)]
+    lines += [f"{kind}: {found.said(kind)}" for kind in TROUBLES if found.holds(kind)]
+    return [plain(each) for each in lines]
 
 
 def line(found: Sweep, now: datetime) -> str:

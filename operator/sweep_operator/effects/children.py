@@ -4,10 +4,11 @@ A creation is done at most once by name: an object that is there already under t
 the one that was to be made; under another uid it is in the way.
 """
 
+import re
 from typing import Any
 
 from sweep_operator.api import paths
-from sweep_operator.api.names import LABEL_SWEEP_UID, job_name, run_name
+from sweep_operator.api.names import DNS_SUBDOMAIN, LABEL_SWEEP_UID, job_name, run_name
 from sweep_operator.effects.api import STRATEGIC_MERGE_PATCH, Api, ApiError, Json
 from sweep_operator.effects.cache import Cache, Owner, Sink, key_of_owner
 from sweep_operator.effects.observe import sweep_uid
@@ -77,6 +78,8 @@ class Children:
         reasons: set[str] = set()
         for event in made["items"]:
             pod = event.get("message", "").rpartition(" ")[2]  # "Created pod: NAME"
+            if not re.fullmatch(DNS_SUBDOMAIN, pod):
+                continue  # anybody may write Events, and this goes into a selector
             about = f"involvedObject.kind=Pod,involvedObject.name={pod}"
             told = await self._api.get(events, fieldSelector=about)
             reasons |= {

@@ -100,12 +100,15 @@ def _fill_pod(
     parameters: Json,
     labels: dict[str, str],
 ) -> None:
-    metadata = pod.setdefault("metadata", {})
+    metadata = pod.get("metadata") or {}
     main = intent.main_container["name"]
-    metadata["labels"] = _own(metadata.get("labels")) | labels
-    metadata["annotations"] = (
-        _own(metadata.get("annotations")) | around.annotations | {DEFAULT_CONTAINER: main}
-    )
+    # Nothing else of it: a finalizer would keep the pod, and with it the namespace, for ever.
+    pod["metadata"] = {
+        "labels": _own(metadata.get("labels")) | labels,
+        "annotations": (
+            _own(metadata.get("annotations")) | around.annotations | {DEFAULT_CONTAINER: main}
+        ),
+    }
     spec = pod["spec"]
     spec["restartPolicy"] = "Never"
     spec.setdefault("automountServiceAccountToken", False)

@@ -3,7 +3,7 @@
 import math
 
 from sweep_operator.api.sweep import log_pattern
-from sweep_operator.planning.metrics import MAX_METRICS, MAX_NAME, Report
+from sweep_operator.planning.metrics import MAX_METRICS, Report, is_name
 
 LINES = 500
 """How much of a log's end is looked at."""
@@ -26,7 +26,7 @@ def read_log(text: str, pattern: str, metric: str) -> Report:
             groups = match.groupdict()
             name = groups.get("name", metric)
             value = _number(groups.get("value"))
-            if value is not None and name and len(name) <= MAX_NAME:
+            if value is not None and name and is_name(name):
                 found.pop(name, None)  # the newest come last
                 found[name] = value
     newest = dict(list(found.items())[-MAX_METRICS:])

@@ -180,6 +180,8 @@ def _look_up(macro: str, name: str, parameters: Parameters) -> JsonValue:
 def _leaves(parameters: Parameters, above: str = "") -> Iterator[tuple[str, JsonValue]]:
     """Each value under its dotted name. An empty object is a value."""
     for name, value in sorted(parameters.items()):
+        if "\0" in name:  # of an object that is a value: parameters' own names can't
+            raise MacroError(_nul(f"a name in {above.rstrip('.')}"))
         if isinstance(value, dict) and value:
             yield from _leaves(value, f"{above}{name}.")
         else:
@@ -191,8 +193,12 @@ def _text(name: str, value: JsonValue) -> str:
         return to_json(value)
     text = str(value)
     if "\0" in text:
-        raise MacroError(
-            f"parameter {name} holds a NUL character, which no argument can: "
-            f"leave it out, or read {PARAMETERS_JSON} instead"
-        )
+        raise MacroError(_nul(f"parameter {name}"))
     return text
+
+
+def _nul(holder: str) -> str:
+    return (
+        f"{holder} holds a NUL character, which no argument can: "
+        f"leave it out, or read {PARAMETERS_JSON} instead"
+    )

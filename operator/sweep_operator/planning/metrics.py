@@ -4,6 +4,8 @@ import json
 import math
 from typing import NamedTuple
 
+from sweep_operator.api.plain import plain
+
 MAX_METRICS = 64
 MAX_NAME = 253
 """Bounds of SweepRun.status.metrics in the CRD."""
@@ -57,8 +59,7 @@ def parse_report(text: str) -> Report:
             value = float(value)  # noqa: PLW2901 (as HTTP takes it)
         if (
             not isinstance(value, int | float)
-            or len(name) > MAX_NAME
-            or not name
+            or not is_name(name)
             or len(metrics) + len(non_finite) >= MAX_METRICS
         ):
             left_out.append(name[:40])
@@ -69,10 +70,18 @@ def parse_report(text: str) -> Report:
     problem = ""
     if left_out:
         problem = (
-            f"Left out of the metrics: {', '.join(sorted(left_out)[:5])}"
-            f" (not numbers, or more than {MAX_METRICS})."
+            f"Left out of the metrics: {', '.join(map(plain, sorted(left_out)[:5]))}"
+            f" (not numbers, no printable name, or more than {MAX_METRICS})."
         )
     return Report(metrics, non_finite, problem)
+
+
+def is_name(name: str) -> bool:
+    """Whether a metric may be called so: what isn't printable breaks lines and terminals.
+
+    Half of a surrogate pair is JSON too, and can be written nowhere else.
+    """
+    return 0 < len(name) <= MAX_NAME and name.isprintable()
 
 
 def _finite(value: float) -> bool:

@@ -13,6 +13,7 @@ from sweep_operator.planning.metrics import (
     NON_FINITE,
     Measure,
     better,
+    is_name,
 )
 
 MAX_REPORTS = 500
@@ -95,14 +96,10 @@ def _report(written: object, at: str) -> ProgramReport:
 
 
 def _stream(written: object, at: str) -> str:
-    if not isinstance(written, str) or len(written) > MAX_STREAM or not _is_text(written):
+    # Half of a surrogate pair is JSON, and can be written nowhere else.
+    if not isinstance(written, str) or len(written) > MAX_STREAM or not written.isprintable():
         raise ReportError(f"{at}: stream must be a text of at most {MAX_STREAM} characters")
     return written
-
-
-def _is_text(written: str) -> bool:
-    """Half of a surrogate pair is JSON, and can be written nowhere else."""
-    return written.isprintable()
 
 
 def _metrics(written: object, at: str) -> tuple[dict[str, float], dict[str, str]]:
@@ -111,7 +108,7 @@ def _metrics(written: object, at: str) -> tuple[dict[str, float], dict[str, str]
     metrics: dict[str, float] = {}
     non_finite: dict[str, str] = {}
     for name, value in written.items():
-        if not 0 < len(name) <= MAX_NAME or not _is_text(name):
+        if not is_name(name):
             raise ReportError(f"{at}: a metric's name has 1 to {MAX_NAME} printable characters")
         if isinstance(value, str) and value in NON_FINITE:
             non_finite[name] = NON_FINITE[value]
