@@ -12,7 +12,7 @@ from sweep_operator.api.run import MAX_BRACKETS, MAX_RUNS
 MAX_ITERATIONS: Final = 1_000_000_000
 MAX_TEACHERS: Final = 10
 
-PRINTABLE: Final = r"^\P{C}+$"
+PRINTABLE: Final = r"^[^\p{C}\p{Zl}\p{Zp}]+$"
 """What no line, terminal or environment variable is broken by."""
 
 ETA: Final = 3.0

@@ -23,6 +23,7 @@ from sweep_operator.effects.leadership import RENEW_EVERY
 from sweep_operator.handlers.connection import configuration, kopf_connection
 from sweep_operator.handlers.controller import Controller, Identity
 from sweep_operator.handlers.discovery import sweeps_served
+from sweep_operator.handlers.log_lines import OneLine
 from sweep_operator.handlers.probes import probes
 from sweep_operator.handlers.reports import reports
 
@@ -47,9 +48,9 @@ def main() -> None:
         help="whose sweeps it runs; default: those of all",
     )
     options = parser.parse_args()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    lines = logging.StreamHandler()
+    lines.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
     logging.getLogger("kopf").setLevel(logging.WARNING)
     asyncio.run(
         run(
