@@ -72,7 +72,12 @@ class Run:
         self._handles_sigterm = False
         self._outlet: Sender | Printer = Printer()
         if report and surroundings.report_url:
-            endpoint = Endpoint(surroundings.report_url, surroundings.token_file, timing.request)
+            endpoint = Endpoint(
+                surroundings.report_url,
+                surroundings.token_file,
+                timing.request,
+                surroundings.ca_file,
+            )
             self._outlet = Sender(endpoint, self._notices, timing)
 
     def attach(self, *, handle_sigterm: bool) -> None:

@@ -30,17 +30,19 @@ class Endpoint:
     proxy in the environment, which is for the world outside of the cluster.
     """
 
-    def __init__(self, url: str, token_file: str, timeout: float) -> None:
+    def __init__(self, url: str, token_file: str, timeout: float, ca_file: str = "") -> None:
         """Take note of them; nothing is opened yet.
 
         Args:
             url: http or https.
             token_file: read anew for each request, as the token is replaced now and then.
             timeout: for connecting and for each wait for an answer, in seconds.
+            ca_file: the authority that an https URL is verified by; empty for those known here.
         """
         self.url = url
         self._token_file = token_file
         self._timeout = timeout
+        self._ca_file = ca_file
 
     def post(self, body: bytes) -> Answer:
         """Send JSON.
@@ -58,9 +60,7 @@ class Endpoint:
         url = urlsplit(self.url)
         if not url.hostname:
             raise ValueError("SWEEP_REPORT_URL isn't a URL")
-        secure = url.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kind(url.hostname, url.port, timeout=self._timeout)
+        connection = self._connection(url.scheme, url.hostname, url.port)
         try:
             target = (url.path or "/") + (f"?{url.query}" if url.query else "")
             connection.request("POST", target, body, headers)
@@ -69,6 +69,14 @@ class Endpoint:
             return _answer(response.status, text, response.getheader("Retry-After") or "")
         finally:
             connection.close()
+
+    def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+        if scheme != "https":
+            return http.client.HTTPConnection(host, port, timeout=self._timeout)
+        import ssl  # noqa: PLC0415  # not every Python has it
+
+        context = ssl.create_default_context(cafile=self._ca_file or None)
+        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
 
     def _token(self) -> str:
         if not self._token_file:

@@ -27,6 +27,8 @@ class Surroundings:
     report_url: str = ""
     """Where reports go; empty where nobody takes them."""
     token_file: str = ""
+    ca_file: str = ""
+    """By which authority they are verified, over HTTPS; empty for those that are known here."""
     termination_log: Path = Path(TERMINATION_LOG)
     """The file from which Kubernetes takes the container's last words."""
 
@@ -47,6 +49,7 @@ def read(env: Mapping[str, str], parameters_file: Path = PARAMETERS_FILE) -> Sur
         metric=env.get("SWEEP_METRIC", ""),
         report_url=env.get("SWEEP_REPORT_URL", ""),
         token_file=env.get("SWEEP_TOKEN_FILE", ""),
+        ca_file=env.get("SWEEP_REPORT_CA", ""),
         # Where the container's terminationMessagePath is another: the program can't see it.
         termination_log=Path(env.get("SWEEP_TERMINATION_LOG") or TERMINATION_LOG),
     )

@@ -4,7 +4,10 @@ import random
 from collections.abc import Sequence
 
 KINDS: dict[str, Sequence[str]] = {
-    "shell": ["; touch /tmp/owned", "$(id)", "`id`", "| sh", "&& id", "'", '"', "\\", "*", "~", "!!"],
+    "shell": [
+        "; touch /tmp/owned", "$(id)", "`id`", "| sh", "&& id",
+        "'", '"', "\\", "*", "~", "!!",
+    ],
     "kubelet": ["$(HOME)", "$$(HOME)", "$", "$$", "$(", "$(SWEEP_RUN_ID)"],
     "macro": ["${args}", "${args_json}", "${param:x}", "${envvar:HOME}", "${", "}", "$${args}"],
     "terminal": [
@@ -21,9 +24,15 @@ KINDS: dict[str, Sequence[str]] = {
     ],
     "template": ["{{ .Values }}", "{{7*7}}", "{%raw%}", "#{1}", "<%= 1 %>"],
     "selector": ["a=b,c!=d", "in (x)", "!x", ",metadata.name=other", "app in (a,b)"],
-    "path": ["../../../etc/passwd", "..", ".", "/", "%2e%2e%2f", "a/../b", "\\\\host\\x", "?watch=1", "#"],
+    "path": [
+        "../../../etc/passwd", "..", ".", "/",
+        "%2e%2e%2f", "a/../b", "\\\\host\\x", "?watch=1", "#",
+    ],
     "json": ['{"a":', '"}', "]", "\\u0000", '","b":"', "null", "NaN", "1e999"],
-    "yaml": ["- a", "&a *a", "!!python/object:os.system", "a: b", "--- ", "% x", "? x", "yes", "1e3"],
+    "yaml": [
+        "- a", "&a *a", "!!python/object:os.system", "a: b",
+        "--- ", "% x", "? x", "yes", "1e3",
+    ],
     "format": ["%s%n%x", "{0.__class__}", "{}", "%(name)s", "%d"],
     "formula": ["=1+1", "@SUM(A1)", "+1", "-1+cmd|'/c calc'!A0", "=HYPERLINK(1)"],
     "flag": ["--help", "-rf", "--", "-", "--=x"],

@@ -7,7 +7,7 @@ first list after taking over is quick.
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sweep_operator.api import paths
@@ -57,6 +57,7 @@ class Controller:
         identity: who this is.
         report_url: by which programs reach it; empty for not at all.
         namespaces: whose sweeps it runs; none for those of all.
+        report_ca: tells the authority by which they verify it, as PEM; empty for those known.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Controller:
         identity: Identity,
         report_url: str = "",
         namespaces: Sequence[str] = (),
+        report_ca: Callable[[], str] = str,
     ) -> None:
         self.identity = identity
         self.queue = WorkQueue()
@@ -88,6 +90,7 @@ class Controller:
             may_create=lambda: self.leadership.holds,
             clock=time.time,
             report_url=report_url,
+            report_ca=report_ca,
             suggester=self._suggester,
         )
         self.reporter = Reporter(Children(api, self.cache), self.cache)

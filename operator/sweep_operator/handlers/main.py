@@ -9,7 +9,9 @@ import secrets
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import kopf
@@ -20,7 +22,9 @@ from sweep_operator.api.names import GROUP, VERSION
 from sweep_operator.effects.api import Api
 from sweep_operator.effects.cache import key_of
 from sweep_operator.effects.leadership import RENEW_EVERY
+from sweep_operator.handlers.certificates import Certificates
 from sweep_operator.handlers.connection import configuration, kopf_connection
+from sweep_operator.handlers.connections import PATIENCE, Connections
 from sweep_operator.handlers.controller import Controller, Identity
 from sweep_operator.handlers.discovery import sweeps_served
 from sweep_operator.handlers.log_lines import OneLine
@@ -47,6 +51,11 @@ def main() -> None:
         metavar="A,B",
         help="whose sweeps it runs; default: those of all",
     )
+    parser.add_argument(
+        "--report-tls",
+        default=os.environ.get("REPORT_TLS", ""),
+        help="a folder of tls.crt, tls.key and ca.crt; default: REPORT_TLS, or none for plain HTTP",
+    )
     options = parser.parse_args()
     lines = logging.StreamHandler()
     lines.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -60,6 +69,7 @@ def main() -> None:
             options.report_port,
             options.report_url,
             options.watch_namespaces,
+            options.report_tls,
         )
     )
 
@@ -71,6 +81,7 @@ async def run(
     report_port: int,
     report_url: str | None,
     namespaces: Sequence[str] = (),
+    report_tls: str = "",
 ) -> None:
     """Run the operator in this event loop.
 
@@ -81,6 +92,7 @@ async def run(
         report_port: where programs' reports are taken, 0 for nowhere.
         report_url: by which programs reach that; None for REPORT_URL in the environment.
         namespaces: whose sweeps it runs; none for those of all.
+        report_tls: a folder with the certificate for that; empty for plain HTTP.
     """
     host = os.environ.get("POD_IP", "127.0.0.1")
     address = f"[{host}]:{report_port}" if ":" in host else f"{host}:{report_port}"
@@ -96,12 +108,25 @@ async def run(
             Api(connection, connections=2, timeout=RENEW_EVERY)
         )
         url = os.environ.get("REPORT_URL", "") if report_url is None else report_url
-        controller = Controller(api, lease_api, identity, url if report_port else "", namespaces)
+        name = urlsplit(url).hostname or ""
+        certificates = Certificates(Path(report_tls), name) if report_tls else None
+        controller = Controller(
+            api,
+            lease_api,
+            identity,
+            url if report_port else "",
+            namespaces,
+            report_ca=lambda: certificates.ca if certificates else "",
+        )
         if health_port:
             await serve(stack, probes(controller), health_port)
         if report_port:
-            session = await stack.enter_async_context(aiohttp.ClientSession())
-            await serve(stack, reports(controller, session), report_port)
+            # Shorter than the leader keeps a connection without a request.
+            connector = aiohttp.TCPConnector(keepalive_timeout=PATIENCE / 2)
+            session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+            connections = Connections()
+            application = reports(controller, session, certificates, connections)
+            await serve_anybody(stack, application, report_port, connections, certificates)
         if namespaces:
             await sweeps_served(api, asyncio.sleep)
         stop = asyncio.Event()
@@ -128,6 +153,39 @@ async def serve(stack: AsyncExitStack, application: web.Application, port: int) 
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.TCPSite(runner, port=port).start()
+
+
+async def serve_anybody(
+    stack: AsyncExitStack,
+    application: web.Application,
+    port: int,
+    connections: Connections,
+    certificates: Certificates | None,
+) -> int:
+    """Answer on a port whoever connects, within bounds, until the stack is closed; tell the port.
+
+    Args:
+        stack: whose end is the server's.
+        application: with the middleware of `connections`.
+        port: 0 for any.
+        connections: counts them.
+        certificates: None for plain HTTP.
+    """
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    assert runner.server is not None, "it is set up"  # noqa: S101
+    server = await asyncio.get_running_loop().create_server(
+        connections.of(runner.server),
+        port=port,
+        ssl=certificates.server if certificates else None,
+        ssl_handshake_timeout=PATIENCE if certificates else None,
+    )
+    stack.callback(server.close)
+    if certificates:
+        keeper = asyncio.create_task(certificates.keep(), name="certificates")
+        stack.callback(keeper.cancel)
+    return int(server.sockets[0].getsockname()[1])
 
 
 def registry(

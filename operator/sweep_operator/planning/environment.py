@@ -17,10 +17,15 @@ from sweep_operator.planning.json_text import to_json
 ANNOTATION_WANDB_PARAMETERS: Final = f"{GROUP}/wandb-parameters"
 """The parameters in the shape of W&B's own file."""
 
+ANNOTATION_REPORT_CA: Final = f"{GROUP}/report-ca"
+
 DIRECTORY: Final = "/etc/sweep"
 PARAMETERS_JSON: Final = f"{DIRECTORY}/parameters.json"
 PARAMETERS_YAML: Final = f"{DIRECTORY}/parameters.yaml"
 WANDB_PARAMETERS_YAML: Final = f"{DIRECTORY}/wandb-parameters.yaml"
+
+REPORT_CA: Final = f"{DIRECTORY}/report-ca.crt"
+"""The authority by which a program verifies where it reports."""
 
 VOLUME: Final = "sweep-operator-parameters"
 
@@ -93,6 +98,7 @@ def surroundings(
     parameters: Mapping[str, JsonValue],
     metric: str = "",
     report_url: str = "",
+    report_ca: str = "",
 ) -> Surroundings:
     """Everything around one attempt's program.
 
@@ -107,6 +113,7 @@ def surroundings(
         parameters: as recorded in the SweepRun, nested.
         metric: the name of the one that the sweep is judged by; empty for none.
         report_url: where the program may report by HTTP; empty for nowhere.
+        report_ca: the authority by which it verifies that, as PEM; empty for those it knows.
 
     Raises:
         ParametersTooLargeError: above MAX_PARAMETERS_BYTES.
@@ -131,8 +138,17 @@ def surroundings(
         env["SWEEP_METRIC"] = escape(metric)
     if attempt > 1:
         env["WANDB_RESUME"] = "allow"
+    files = dict(_FILES)
+    annotations = {
+        ANNOTATION_PARAMETERS: text,
+        ANNOTATION_WANDB_PARAMETERS: _wandb_text(parameters),
+    }
+    if report_url and report_ca:
+        env["SWEEP_REPORT_CA"] = REPORT_CA
+        files[REPORT_CA] = ANNOTATION_REPORT_CA
+        annotations[ANNOTATION_REPORT_CA] = report_ca
     volumes: list[dict[str, Any]] = [
-        {"name": VOLUME, "downwardAPI": {"items": [*map(_item, _FILES)]}}
+        {"name": VOLUME, "downwardAPI": {"items": [_item(*each) for each in files.items()]}}
     ]
     mounts = [{"name": VOLUME, "mountPath": DIRECTORY, "readOnly": True}]
     if report_url:
@@ -141,10 +157,7 @@ def surroundings(
         mounts.append({"name": TOKEN_VOLUME, "mountPath": TOKEN_DIRECTORY, "readOnly": True})
     return Surroundings(
         env=[{"name": name, "value": value} for name, value in env.items()],
-        annotations={
-            ANNOTATION_PARAMETERS: text,
-            ANNOTATION_WANDB_PARAMETERS: _wandb_text(parameters),
-        },
+        annotations=annotations,
         volumes=volumes,
         mounts=mounts,
     )
@@ -177,11 +190,11 @@ def _wandb_text(parameters: Mapping[str, JsonValue]) -> str:
     return to_json({"wandb_version": 1, **wrapped})
 
 
-def _item(path: str) -> dict[str, Any]:
+def _item(path: str, annotation: str) -> dict[str, Any]:
     return {
         "path": path.removeprefix(f"{DIRECTORY}/"),
         "fieldRef": {
             "apiVersion": "v1",
-            "fieldPath": f"metadata.annotations['{_FILES[path]}']",
+            "fieldPath": f"metadata.annotations['{annotation}']",
         },
     }

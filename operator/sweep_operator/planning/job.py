@@ -30,7 +30,9 @@ TOLERATED_SECONDS = 30
 """How long a pod stays on a node that is not ready or out of reach."""
 
 
-def build_job(intent: Intent, run: Json, attempt: int, report_url: str = "") -> dict[str, Any]:
+def build_job(
+    intent: Intent, run: Json, attempt: int, report_url: str = "", report_ca: str = ""
+) -> dict[str, Any]:
     """Build the Job of an attempt.
 
     Args:
@@ -38,6 +40,7 @@ def build_job(intent: Intent, run: Json, attempt: int, report_url: str = "") -> 
         run: the SweepRun as the API server has it: recorded parameters are those trained with.
         attempt: from 1.
         report_url: where its program may report by HTTP; empty for nowhere.
+        report_ca: the authority by which it verifies that, as PEM; empty for those it knows.
     """
     number: int = run["spec"]["number"]
     repeat = repeat_of(number, intent.spec.repeats)
@@ -59,6 +62,7 @@ def build_job(intent: Intent, run: Json, attempt: int, report_url: str = "") -> 
         parameters=parameters,
         metric=intent.spec.metric.name if intent.spec.metric else "",
         report_url=report_url,
+        report_ca=report_ca,
     )
     template = json.loads(json.dumps(intent.template))
     spec = template["spec"]

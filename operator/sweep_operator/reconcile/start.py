@@ -69,12 +69,14 @@ class Starter:
         may_create: Callable[[], bool],
         clock: Callable[[], float],
         report_url: str,
+        report_ca: Callable[[], str],
         suggester: Suggester,
         warm_start: WarmStart,
     ) -> None:
         self._suggester = suggester
         self._warm_start = warm_start
         self._report_url = report_url
+        self._report_ca = report_ca
         self._children = children
         self._cache = cache
         self._may_create = may_create
@@ -190,7 +192,7 @@ class Starter:
         """Make an attempt's Job; tell whether it is there now."""
         name = job_name(intent.name, start.number, start.attempt)
         try:
-            job = build_job(intent, record, start.attempt, self._report_url)
+            job = build_job(intent, record, start.attempt, self._report_url, self._report_ca())
         except (MacroError, ParametersTooLargeError) as error:
             stall = stall_of_invalid(InvalidSweepError(f"run {start.number}: {error}"))
             raise RefusedError(stall) from error

@@ -60,6 +60,7 @@ class Reconciler:
         may_create: whether this process is still the leader; asked before each creation.
         clock: seconds since the epoch.
         report_url: where programs may report by HTTP; empty for nowhere.
+        report_ca: tells the authority by which they verify that, as PEM; empty for those known.
         suggester: chooses parameters; without one, one of its own.
     """
 
@@ -72,6 +73,7 @@ class Reconciler:
         may_create: Callable[[], bool],
         clock: Callable[[], float],
         report_url: str = "",
+        report_ca: Callable[[], str] = str,
         suggester: Suggester | None = None,
     ) -> None:
         children = self._children = Children(api, cache)
@@ -87,6 +89,7 @@ class Reconciler:
             may_create,
             clock,
             report_url,
+            report_ca,
             suggester or Suggester(),
             WarmStart(children, cache, recorder),
         )

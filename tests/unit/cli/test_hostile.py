@@ -50,7 +50,7 @@ def texts(request: pytest.FixtureRequest, server: Server) -> list[str]:
             {"x": text, "o": {text: text}, "l": [text]},
             value=number, message=text, reason="R",
             metrics={text: 1}, attemptsMade=1,
-            attempts=[{"number": 1, "job": "j", "pod": f"../{text}", "finished": "2026-01-01T00:00:00Z"}],
+            attempts=[{"number": 1, "job": "j", "pod": f"../{text}", "finished": ENDED}],
         )
         for number, text in enumerate(found, start=1)
     ]  # fmt: skip
@@ -60,6 +60,7 @@ def texts(request: pytest.FixtureRequest, server: Server) -> list[str]:
     return found
 
 
+ENDED = "2026-01-01T00:00:00Z"
 TEMPLATE = {"spec": {"template": {"spec": {"containers": [{"name": "main"}]}}}}
 
 
@@ -71,7 +72,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def at_a_terminal(*arguments: str) -> int:
     """Run a command where a person looks at what it prints."""
-    with mock.patch.object(sys.stdout, "isatty", lambda: True):
+    with mock.patch.object(sys.stdout, "isatty", return_value=True):
         return main(arguments)
 
 
