@@ -36,7 +36,7 @@ KINDS: dict[str, Sequence[str]] = {
     "format": ["%s%n%x", "{0.__class__}", "{}", "%(name)s", "%d"],
     "formula": ["=1+1", "@SUM(A1)", "+1", "-1+cmd|'/c calc'!A0", "=HYPERLINK(1)"],
     "flag": ["--help", "-rf", "--", "-", "--=x"],
-    "wide": ["\U0001f600", "日本語", "e\u0301" * 9, "\U0001f468\u200d\U0001f469", "ﷺ", "\U0010ffff"],
+    "wide": ["\U0001f600", "日本語", "e\u0301" * 9, "\U0001f468\u200d\U0001f469", "ﷺ\U0010ffff"],
     "long": ["x" * 3_000, "é" * 1_000, "a\n" * 500],
     "empty": ["", " ", "\t", "\u00a0"],
 }  # fmt: skip

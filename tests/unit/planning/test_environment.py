@@ -25,6 +25,7 @@ def around(
     parameters: Mapping[str, Any] = PARAMETERS,
     metric: str = "",
     report_url: str = "",
+    report_ca: str = "",
 ) -> Surroundings:
     return surroundings(
         sweep="digits",
@@ -37,6 +38,7 @@ def around(
         parameters=parameters,
         metric=metric,
         report_url=report_url,
+        report_ca=report_ca,
     )
 
 
@@ -46,8 +48,8 @@ def variables(found: Surroundings) -> dict[str, str]:
 
 def files(found: Surroundings) -> dict[str, str]:
     """What the kubelet puts under the mount, by path."""
-    (volume,) = found.volumes
-    (mount,) = found.mounts
+    volume, *_ = found.volumes
+    mount, *_ = found.mounts
     assert volume["name"] == mount["name"]
     return {
         f"{mount['mountPath']}/{item['path']}": next(
@@ -88,6 +90,15 @@ def test_it_learns_where_to_report_and_by_which_token() -> None:
     mounted = f"{found.mounts[1]['mountPath']}/{token['path']}"
     assert variables(found)["SWEEP_TOKEN_FILE"] == mounted
     assert found.volumes[1]["name"] == found.mounts[1]["name"]
+
+
+def test_over_tls_the_authority_is_a_file_and_no_secret_is_mounted() -> None:
+    found = around(report_url="https://operator/v1/reports", report_ca="PEM\n")
+    path = variables(found)["SWEEP_REPORT_CA"]
+    assert files(found)[path] == "PEM\n"
+    assert "secret" not in json.dumps(found.volumes)
+    known = around(report_url="https://operator/v1/reports")
+    assert "SWEEP_REPORT_CA" not in variables(known)
 
 
 def test_it_has_no_token_where_there_is_nowhere_to_report() -> None:
