@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from tests.browser.chromium import Tab, opened
+from tests.fakes.hostile import hostile
 from tests.fakes.sweep_of_forty import now_of, sweep_of_forty
 from tests.unit.report.reading import NOW, run, sweep
+from tests.unit.test_hostile import swept
 
 from sweep_operator.report.page import page
 
@@ -178,6 +180,19 @@ def test_text_that_people_write_is_shown_as_it_is_and_does_nothing(
     assert tab.run("document.querySelector('h1').textContent") == HOSTILE
     assert tab.run("document.querySelectorAll('.plot a, img, main script').length") == 0
     assert HOSTILE[:20] in tab.run("document.querySelector('.ytitle').textContent")
+
+
+@pytest.mark.parametrize("start", range(0, 1000, 250))
+def test_a_thousand_hostile_texts_do_nothing(tab: Tab, tmp_path: Path, start: int) -> None:
+    made, records = swept(hostile()[start : start + 250])
+    file = tmp_path / "hostile.html"
+    file.write_bytes(page(made, records, NOW).encode(errors="replace"))
+    before = len(tab.requests)
+    tab.open(file)
+    assert tab.errors == []
+    assert len(tab.requests) == before + 1
+    assert tab.run("document.querySelectorAll('.plot a, img, iframe, main script').length") == 0
+    assert len(column(tab, "Run")) == 250
 
 
 def test_ten_thousand_runs_are_drawn(tab: Tab, tmp_path: Path) -> None:

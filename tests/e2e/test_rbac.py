@@ -109,7 +109,8 @@ def reports_and_learns(kube: Kube) -> None:
 def has_a_job_in_its_way(kube: Kube) -> None:
     kube.run("create", "job", "taken-1-1", "--image=localhost/none:1")
     kube.apply(sweep("taken", ONE))
-    kube.until("sweep", "taken", lambda state: holds(state, "WaitingForCleanup"))
+    state = kube.until("sweep", "taken", stalled)
+    assert condition(state, "Stalled")["reason"] == "WaitingForCleanup"
     kube.run("delete", "job", "taken-1-1")
     kube.until("sweep", "taken", finished)
 

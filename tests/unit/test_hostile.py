@@ -298,7 +298,12 @@ def test_a_report_page_shows_them_and_has_no_element_of_theirs() -> None:
 
 
 def page_of(texts: list[str]) -> Read:
-    """The report of a sweep in which each text is a value, a metric's name, a message."""
+    """The report of a sweep of them."""
+    return read(*swept(texts))
+
+
+def swept(texts: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A sweep and its runs, in which each text is a value, a metric's name, a message."""
     records = [
         run(
             number, number / 10,
@@ -312,7 +317,7 @@ def page_of(texts: list[str]) -> Read:
     made = reported(metric={"name": texts[0] or "loss"}, parameters=parameters)
     stalled = {"type": "Stalled", "status": "True", "reason": "R", "message": texts[1]}
     made["status"] = {"phase": "Running", "conditions": [stalled]}
-    return read(made, records)
+    return made, records
 
 
 class TestLogLines:

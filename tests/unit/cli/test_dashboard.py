@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from tests.fakes.hostile import hostile
 from tests.fakes.sweep_of_forty import sweep_of_forty
 from tests.fakes.watched_server import WatchedServer, watched_server
 from tests.unit.cli.api_server import named
@@ -205,3 +206,23 @@ def test_runs_may_be_taken_along_as_csv(page: Page) -> None:
     head, *rows = body.decode().splitlines()
     assert head.startswith("Number,State,accuracy,Param augment")
     assert len(rows) == 12
+
+
+def test_text_of_any_kind_is_answered_as_json_that_says_the_same() -> None:
+    """What a browser makes of it is tests/browser's."""
+    texts = hostile(300)
+    made, records = sweep_of_forty(40)
+    for record, text in zip(records, texts[260:], strict=True):
+        record["spec"]["parameters"] = {"kind": text, "o": {text: 1}}
+        record["status"] |= {"message": text, "metrics": {text: 1.5}}
+    found = SweepStudy(made)
+    found.replace(records)
+    with Server(0, found) as server:
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        page = Page(server.url)
+        for path in (STUDY, "/api/studies", "/api/meta"):
+            status, headers, body = page.ask(path)
+            assert status == 200
+            assert headers["Content-Type"].startswith("application/json")
+            assert json.loads(body)
+        server.shutdown()
