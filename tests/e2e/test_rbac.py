@@ -77,12 +77,12 @@ def test_every_right_is_used_and_none_is_missing(
     cluster.run("delete", "lease", "sweep-operator", "--ignore-not-found")
     operator.come_back()
 
+    is_on_a_lost_node(trial, nodes)  # first: it wants the namespace for itself
     reports_and_learns(kube)
     has_a_job_in_its_way(kube)
     waits_for_a_quota(kube)
     prints_its_metric(kube)
     is_cancelled(kube)
-    is_on_a_lost_node(trial, nodes)
 
     asked = set(audit.requests())
     denied = {each.right for each in asked if not each.allowed}
