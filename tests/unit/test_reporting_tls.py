@@ -48,7 +48,7 @@ async def listening(
         session = await stack.enter_async_context(aiohttp.ClientSession())
         controller = cast("Controller", stand_in)
         application = reports(controller, session, certificates, connections)
-        yield await serve_anybody(stack, application, 0, connections, certificates)
+        yield await serve_anybody(stack, application, 0, connections, certificates, "127.0.0.1")
 
 
 async def send(port: int, certificates: Certificates | None, **more: Any) -> tuple[int, Any]:
@@ -197,7 +197,8 @@ class TestSilence:
     async def is_closed(connection: socket.socket) -> bool:
         """Wait for the server to close it."""
         try:
-            return await asyncio.get_running_loop().sock_recv(connection, 1) == b""
+            async with asyncio.timeout(30):
+                return await asyncio.get_running_loop().sock_recv(connection, 1) == b""
         except ConnectionResetError:
             return True
 

@@ -161,6 +161,7 @@ async def serve_anybody(
     port: int,
     connections: Connections,
     certificates: Certificates | None,
+    host: str | None = None,
 ) -> int:
     """Answer on a port whoever connects, within bounds, until the stack is closed; tell the port.
 
@@ -170,6 +171,7 @@ async def serve_anybody(
         port: 0 for any.
         connections: counts them.
         certificates: None for plain HTTP.
+        host: an address; None for all of this machine's.
     """
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
@@ -177,7 +179,8 @@ async def serve_anybody(
     assert runner.server is not None, "it is set up"  # noqa: S101
     server = await asyncio.get_running_loop().create_server(
         connections.of(runner.server),
-        port=port,
+        host,
+        port,
         ssl=certificates.server if certificates else None,
         ssl_handshake_timeout=PATIENCE if certificates else None,
     )
