@@ -57,6 +57,8 @@ PROGRAMS = {
         Program("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
         Program("kind", "kind", "sigs.k8s.io/kind"),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+        Program("prometheus", "prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),
+        Program("promtool", "prometheus", "github.com/prometheus/prometheus/cmd/promtool"),
     )
 }
 OF_A_CLUSTER = (*_HYPERKUBE, "kubectl", "coredns")
@@ -72,7 +74,15 @@ _VERSION_VARIABLES = {
     ),
     "helm": ("helm.sh/helm/v3", "helm.sh/helm/v3/internal/version.version={version}"),
     "kwok": ("sigs.k8s.io/kwok", "sigs.k8s.io/kwok/pkg/consts.Version={version}"),
+    "prometheus": (
+        "github.com/prometheus/prometheus",
+        "github.com/prometheus/common/version.Version={version}",
+    ),
 }
+
+# Of all the places where Prometheus finds what to ask, Kubernetes: each cloud's brings its own SDK.
+# Its user interface isn't in Go modules, and without it there is one that is empty.
+_TAGS = {"prometheus": "remove_all_sd,enable_kubernetes_sd"}
 
 
 def pinned_version(go_mod: str, module: str) -> str:
@@ -91,7 +101,8 @@ def flags(module: str, go_mod: str) -> list[str]:
         major, minor = version.removeprefix("v").split(".")[:2]
         for variable in variables:
             linker += ["-X", variable.format(version=version, major=major, minor=minor)]
-    return ["-trimpath", "-gcflags=all=-dwarf=false", f"-ldflags={' '.join(linker)}"]
+    tags = [f"-tags={_TAGS[module]}"] if module in _TAGS else []
+    return [*tags, "-trimpath", "-gcflags=all=-dwarf=false", f"-ldflags={' '.join(linker)}"]
 
 
 def key(module: Path) -> str:
