@@ -10,6 +10,7 @@ from typing_extensions import override
 from sweep_operator.api.names import LABEL_SWEEP_UID
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.cache import Cache, key_of
+from sweep_operator.effects.metrics import Metrics
 from sweep_operator.effects.recorder import Recorder
 from sweep_operator.effects.suggester import Suggester
 from sweep_operator.effects.workqueue import Key
@@ -65,11 +66,12 @@ class Teller(Recorder):
     """Keeps what is told."""
 
     def __init__(self, server: ApiServer) -> None:
-        super().__init__(server, "test", now=str)
+        super().__init__(server, "test", now=str, clock=float)
         self.told: list[Happening] = []
 
     @override
     def tell(self, sweep: Mapping[str, Any], happening: Happening) -> None:
+        super().tell(sweep, happening)
         self.told.append(happening)
 
     @property
@@ -95,6 +97,7 @@ class World:
         self.leads = True
         self.most_active = 0
         self.teller = Teller(self.server)
+        self.metrics = Metrics()
         self.start()
 
     # The operator
@@ -111,6 +114,7 @@ class World:
             may_create=lambda: self.leads,
             clock=self.clock,
             suggester=self.suggester,
+            metrics=self.metrics,
         )
         self.relist()
 

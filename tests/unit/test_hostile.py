@@ -22,7 +22,7 @@ from sweep_operator.api.model import problems
 from sweep_operator.api.plain import plain, plain_lines
 from sweep_operator.api.sweep import Sweep
 from sweep_operator.effects.children import Children
-from sweep_operator.handlers.log_lines import OneLine
+from sweep_operator.handlers.logs import Json, Text
 from sweep_operator.planning.job import build_job
 from sweep_operator.planning.macros import MacroError, expand_args, expand_command
 from sweep_operator.planning.metrics import parse_report
@@ -322,21 +322,26 @@ def swept(texts: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 class TestLogLines:
     @staticmethod
-    def lines(error: Exception | None = None, *arguments: str) -> list[str]:
+    def record(error: Exception | None = None, *arguments: str) -> logging.LogRecord:
         info = (type(error), error, None) if error else None
-        record = logging.LogRecord("n", logging.WARNING, "", 0, "%s: %s", arguments, info)
-        return OneLine("%(levelname)s %(name)s: %(message)s").format(record).split("\n")
+        return logging.LogRecord("n", logging.WARNING, "", 0, "%s: %s", arguments, info)
 
     def test_a_message_is_one_line_whatever_is_in_it(self) -> None:
         for text in WITH_HALVES:
-            (line,) = self.lines(None, text, text)
+            (line,) = Text().format(self.record(None, text, text)).split("\n")
             assert is_harmless(line)
-            assert line.startswith("WARNING n: ")
+            assert "WARNING n: " in line
 
     def test_the_lines_of_a_traceback_begin_no_other_message(self) -> None:
         for text in WITH_HALVES:
-            first, *rest = self.lines(ValueError(text), "a", "b")
-            assert first == "WARNING n: a: b"
+            first, *rest = Text().format(self.record(ValueError(text), "a", "b")).split("\n")
+            assert first.endswith("WARNING n: a: b")
             assert rest
-            assert all(line.startswith("    ") for line in rest)
-            assert all(is_harmless(line.replace("\t", "").rstrip("\r")) for line in rest)
+            assert all(line.startswith("    | ") and is_harmless(line) for line in rest)
+
+    def test_as_json_a_message_is_one_line_and_is_whole(self) -> None:
+        for text in WITH_HALVES:
+            line = Json().format(self.record(ValueError(text), text, "b"))
+            assert "\n" not in line
+            whole = json.loads(json.dumps(f"{text}: b"))  # where two halves are one character
+            assert json.loads(line)["message"] == whole

@@ -15,6 +15,7 @@ from tests.fakes.apiserver import NO_ANSWER, ApiServer, Clock
 from tests.fakes.world import NAMESPACE, Result, World, sweep
 
 from sweep_operator.effects.children import Children
+from sweep_operator.effects.metrics import Metrics
 from sweep_operator.effects.tokens import POD_NAME, POD_UID, REMEMBERED, PodIdentity, Tokens
 from sweep_operator.handlers.controller import Controller
 from sweep_operator.handlers.rate import BURST, PER_SECOND, Rate
@@ -94,13 +95,16 @@ async def service(world: World | None = None, **spec: Any) -> AsyncIterator[Serv
     async def pause(_: float) -> None:
         await over.wait()
 
+    metrics = Metrics()
+    children = Children(world.server, world.cache)
     stand_in = SimpleNamespace(
         takes_reports=True,
         must_list=lambda _: False,
-        reporter=Reporter(Children(world.server, world.cache), world.cache, pause=pause),
+        reporter=Reporter(children, world.cache, pause=pause, metrics=metrics),
         tokens=Tokens(world.server, Clock()),
         identity=SimpleNamespace(address="here:1"),
         leadership=SimpleNamespace(leader_address=nobody),
+        metrics=metrics,
     )
     async with aiohttp.ClientSession() as session:
         application = reports(cast("Controller", stand_in), session)

@@ -6,7 +6,7 @@ path, where they cost more than all else the operator does (docs/adr/0003).
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,6 +25,10 @@ WATCH_SILENCE = 150.0
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+
+
+Answered = Callable[[str, str, int, float], None]
+"""Is told each request's method and path, the answer's code (0 for none) and its seconds."""
 
 
 class ApiError(Exception):
@@ -50,7 +54,9 @@ class Api:
         *,
         connections: int = 64,
         timeout: float = REQUEST_TIMEOUT,
+        answered: Answered | None = None,
     ) -> None:
+        self._answered = answered
         self._configuration = configuration
         self._host = configuration.host.rstrip("/")
         self._connections = connections
@@ -116,6 +122,7 @@ class Api:
     async def watch(self, path: str, **params: str) -> AsyncGenerator[dict[str, Any], None]:
         """Yield watch events until the server ends the watch."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=WATCH_SILENCE)
+        code = 0
         try:
             async with self._open().get(
                 self._host + path,
@@ -123,6 +130,8 @@ class Api:
                 headers=await self._authorization(),
                 timeout=timeout,
             ) as response:
+                code = response.status
+                self._tell("WATCH", path, code, 0.0)
                 if response.status >= 400:
                     raise _error(response.status, await response.read())
                 buffer = b""
@@ -132,6 +141,8 @@ class Api:
                         if line:
                             yield _parsed(line)
         except (aiohttp.ClientError, TimeoutError) as error:
+            if not code:
+                self._tell("WATCH", path, code, 0.0)
             raise ApiError(0, "NoAnswer", _words(error)) from error
 
     async def _request(
@@ -148,17 +159,27 @@ class Api:
         if body is not None:
             data = json.dumps(body).encode()
             headers["Content-Type"] = content_type
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        code = 0
         try:
             async with asyncio.timeout(self._timeout):
                 async with self._open().request(
                     method, self._host + path, data=data, params=params, headers=headers
                 ) as response:
                     answer = await response.read()
+                    code = response.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ApiError(0, "NoAnswer", _words(error)) from error
+        finally:
+            self._tell(method, path, code, clock() - began)
         if response.status >= 400:
             raise _error(response.status, answer)
         return answer
+
+    def _tell(self, method: str, path: str, code: int, seconds: float) -> None:
+        if self._answered is not None:
+            self._answered(method, path, code, seconds)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

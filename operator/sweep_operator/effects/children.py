@@ -4,6 +4,7 @@ A creation is done at most once by name: an object that is there already under t
 the one that was to be made; under another uid it is in the way.
 """
 
+import logging
 import re
 from typing import Any
 
@@ -11,11 +12,14 @@ from sweep_operator.api import paths
 from sweep_operator.api.names import DNS_SUBDOMAIN, LABEL_SWEEP_UID, job_name, run_name
 from sweep_operator.effects.api import STRATEGIC_MERGE_PATCH, Api, ApiError, Json
 from sweep_operator.effects.cache import Cache, Owner, Sink, key_of_owner
+from sweep_operator.effects.metrics import Metrics
 from sweep_operator.effects.observe import sweep_uid
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.logs import LINES, MAX_BYTES
 from sweep_operator.planning.sweep import Intent
+
+logger = logging.getLogger(__name__)
 
 OUT_OF_REACH = frozenset({"node.kubernetes.io/unreachable", "node.kubernetes.io/out-of-service"})
 """Taints under which a pod's end can't be confirmed by its kubelet."""
@@ -33,19 +37,24 @@ class InTheWayError(Exception):
 class Children:
     """The API server's side of the runs."""
 
-    def __init__(self, api: Api, cache: Cache) -> None:
+    def __init__(self, api: Api, cache: Cache, metrics: Metrics | None = None) -> None:
+        self._metrics = metrics or Metrics()
         self._api = api
         self._cache = cache
 
     async def create_run(self, intent: Intent, record: Json) -> dict[str, Any]:
         """Create a SweepRun; return it as stored, be it by an earlier try."""
-        return await self._create(
+        made, _ = await self._create(
             intent, paths.sweepruns(intent.namespace), record, self._cache.runs
         )
+        return made
 
     async def create_job(self, intent: Intent, job: Json) -> None:
-        """Create a Job."""
-        await self._create(intent, paths.jobs(intent.namespace), job, self._cache.jobs)
+        """Create an attempt's Job; one that an earlier try has made isn't counted again."""
+        _, is_new = await self._create(intent, paths.jobs(intent.namespace), job, self._cache.jobs)
+        if is_new:
+            self._metrics.attempt_started()
+            logger.debug("Made Job %s", job["metadata"]["name"])
 
     async def read_run(self, owner: Owner, number: int) -> dict[str, Any] | None:
         """Read a SweepRun as stored now; None where it is gone or somebody else's."""
@@ -246,7 +255,8 @@ class Children:
 
     async def _create(
         self, intent: Intent, collection: str, thing: Json, sink: Sink
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], bool]:
+        """Create an object, or read the one that is there; tell which of the two it was."""
         try:
             made = await self._api.create(collection, thing)
         except ApiError as error:
@@ -256,9 +266,9 @@ class Children:
             found = await self._read(intent, f"{collection}/{name}", name, sink)
             if found is None:
                 raise InTheWayError(thing["kind"], name) from error
-            return found
+            return found, False
         sink.answer(made)
-        return made
+        return made, True
 
     async def read_pod(self, namespace: str, name: str, uid: str) -> bool:
         """Read a pod that no watch has told of, if it is a run's; tell whether it is there."""

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from sweep_operator.effects.api import Api, ApiError
+from sweep_operator.effects.hearing import Hearing
+from sweep_operator.effects.metrics import Metrics
 
 Json = Mapping[str, Any]
 
@@ -44,6 +46,8 @@ class Reflector:
 
     Attributes:
         path: of the collection.
+        resource: what it holds: jobs.
+        hearing: when the server was last heard.
         synced: set once the first list is in the sink.
         version: the newest resourceVersion that the sink has seen.
     """
@@ -56,27 +60,26 @@ class Reflector:
         *,
         clock: Callable[[], float],
         label_selector: str = "",
+        metrics: Metrics | None = None,
     ) -> None:
         self._api = api
+        self._metrics = metrics or Metrics()
         self.path = path
+        self.resource = path.rpartition("/")[2]
+        self.hearing = Hearing(clock)
         self._sink = sink
         self._clock = clock
         self._params = {"labelSelector": label_selector} if label_selector else {}
         self.synced = asyncio.Event()
         self.version = 0
-        self._heard: float | None = None
-
-    @property
-    def silent_for(self) -> float:
-        """Seconds since the server last said anything, bookmarks included; 0 before the start."""
-        return 0.0 if self._heard is None else self._clock() - self._heard
 
     async def run(self) -> None:
         """Reflect until cancelled."""
         pause = 0.0
         listed = False
         while True:
-            began = self._heard = self._clock()
+            began = self._clock()
+            self.hearing.begin()
             try:
                 if not listed:
                     await self._list()
@@ -84,6 +87,7 @@ class Reflector:
                     self.synced.set()
                 await self._watch()
             except ApiError as error:
+                self.hearing.error(error.code)
                 if error.code == 410:
                     listed = False
                 logger.warning("Watching %s: %s", self.path, error)
@@ -97,7 +101,7 @@ class Reflector:
         params = dict(self._params, limit=PAGE)
         while True:
             page = await self._api.get(self.path, **params)
-            self._heard = self._clock()
+            self.hearing.word()
             for thing in page["items"]:
                 names.add(_key(thing))
                 self._sink.put(thing)
@@ -107,6 +111,7 @@ class Reflector:
             params["continue"] = token
         self.version = int(page["metadata"]["resourceVersion"])
         self._sink.keep_only(names, self.version)
+        self._metrics.listed(self.resource)
 
     async def _watch(self) -> None:
         events = self._api.watch(
@@ -116,9 +121,10 @@ class Reflector:
             allowWatchBookmarks="true",
             timeoutSeconds=WATCH_SECONDS,
         )
+        self._metrics.watch_opened(self.resource)
         async with contextlib.aclosing(events):
             async for event in events:
-                self._heard = self._clock()
+                self.hearing.word()
                 self._take(event)
 
     def _take(self, event: Json) -> None:

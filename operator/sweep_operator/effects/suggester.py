@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
+from sweep_operator.effects.metrics import Metrics
 from sweep_operator.search import METHODS, Space, SpaceError
 from sweep_operator.search.method import Observation, Parameters, Pending
 
@@ -58,12 +59,19 @@ class Suggester:
         limit: seconds for one suggestion.
         workers: processes at a time; they are started when they are needed.
         answer: what a process does with a question.
+        metrics: is told how long each suggestion takes.
     """
 
     def __init__(
-        self, *, limit: float = LIMIT, workers: int = WORKERS, answer: Answer = answer
+        self,
+        *,
+        limit: float = LIMIT,
+        workers: int = WORKERS,
+        answer: Answer = answer,
+        metrics: Metrics | None = None,
     ) -> None:
         self._limit = limit
+        self._metrics = metrics or Metrics()
         self._workers = [_Worker(answer) for _ in range(workers)]
         self._free: asyncio.Queue[_Worker] = asyncio.Queue()
         for worker in self._workers:
@@ -76,8 +84,16 @@ class Suggester:
             SuggestionError: the process died, took too long, or found no answer.
             SpaceError: there is next to nothing to suggest.
         """
-        if not METHODS[question.method].learns:
-            return answer(question)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            if not METHODS[question.method].learns:
+                return answer(question)
+            return await self._ask(question)
+        finally:
+            self._metrics.suggested(question.method, clock() - began)
+
+    async def _ask(self, question: Question) -> Parameters | None:
         worker = await self._free.get()
         try:
             return await asyncio.to_thread(worker.ask, question, self._limit)

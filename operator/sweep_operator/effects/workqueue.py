@@ -6,6 +6,7 @@ of client-go's workqueue.
 
 import asyncio
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 FIRST_BACKOFF = 0.1
@@ -20,9 +21,15 @@ class Key(NamedTuple):
 
 
 class WorkQueue:
-    """Keys to work on, first come first served within a namespace, the namespaces in turn."""
+    """Keys to work on, first come first served within a namespace, the namespaces in turn.
 
-    def __init__(self) -> None:
+    Args:
+        waited: is told for how many seconds each key that is taken has waited.
+    """
+
+    def __init__(self, waited: Callable[[float], None] | None = None) -> None:
+        self._waited = waited
+        self._since: dict[Key, float] = {}
         self._waiting: OrderedDict[str, deque[Key]] = OrderedDict()
         self._dirty: set[Key] = set()
         self._processing: set[Key] = set()
@@ -58,6 +65,8 @@ class WorkQueue:
             self._waiting[namespace] = keys  # to the end: the other namespaces come first
         self._dirty.discard(key)
         self._processing.add(key)
+        if self._waited is not None:
+            self._waited(asyncio.get_running_loop().time() - self._since.pop(key))
         return key
 
     def done(self, key: Key) -> None:
@@ -93,5 +102,7 @@ class WorkQueue:
         self.add(key)
 
     def _enqueue(self, key: Key) -> None:
+        if self._waited is not None:
+            self._since[key] = asyncio.get_running_loop().time()
         self._waiting.setdefault(key.namespace, deque()).append(key)
         self._available.release()

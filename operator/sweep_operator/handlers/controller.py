@@ -7,15 +7,19 @@ first list after taking over is quick.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sweep_operator.api import paths
 from sweep_operator.api.names import LABEL_SWEEP_UID
+from sweep_operator.effects.about import concerning
 from sweep_operator.effects.api import Api, ApiError
 from sweep_operator.effects.cache import Cache
 from sweep_operator.effects.children import Children
+from sweep_operator.effects.gauges import Gauges
+from sweep_operator.effects.hearing import Hearing
 from sweep_operator.effects.leadership import Leadership
+from sweep_operator.effects.metrics import Metrics
 from sweep_operator.effects.recorder import Recorder
 from sweep_operator.effects.reflector import Reflector
 from sweep_operator.effects.suggester import Suggester
@@ -58,6 +62,7 @@ class Controller:
         report_url: by which programs reach it; empty for not at all.
         namespaces: whose sweeps it runs; none for those of all.
         report_ca: tells the authority by which they verify it, as PEM; empty for those known.
+        metrics: what is counted; None for counts that nobody reads.
     """
 
     def __init__(
@@ -68,12 +73,18 @@ class Controller:
         report_url: str = "",
         namespaces: Sequence[str] = (),
         report_ca: Callable[[], str] = str,
+        metrics: Metrics | None = None,
     ) -> None:
         self.identity = identity
-        self.queue = WorkQueue()
+        self.metrics = metrics or Metrics()
+        self.queue = WorkQueue(self.metrics.waited)
         self.cache = Cache(on_change=self._changed)
-        self._suggester = Suggester()
-        self._recorder = Recorder(api, identity.name, now=_wall)
+        self.sweeps_heard: dict[str, Hearing] = {}
+        """Of kopf's watches, by their paths."""
+        self._suggester = Suggester(metrics=self.metrics)
+        self._recorder = Recorder(
+            api, identity.name, now=_wall, clock=time.monotonic, metrics=self.metrics
+        )
         self.leadership = Leadership(
             lease_api,
             identity.namespace,
@@ -92,21 +103,42 @@ class Controller:
             report_url=report_url,
             report_ca=report_ca,
             suggester=self._suggester,
+            metrics=self.metrics,
         )
-        self.reporter = Reporter(Children(api, self.cache), self.cache)
+        children = Children(api, self.cache, self.metrics)
+        self.reporter = Reporter(children, self.cache, metrics=self.metrics)
         self.tokens = Tokens(api, time.monotonic)
         self._watches: dict[str | None, list[Reflector]] = {
             namespace: self._reflectors(api, namespace) for namespace in namespaces or (None,)
         }
         self._leads = False
+        self.metrics.registry.register(
+            Gauges(self.cache, lambda: len(self.queue), lambda: self._leads, self._silences)
+        )
+
+    def hearing_of_sweeps(self, path: str) -> Hearing:
+        """Where it is said what the API server says on a watch of Sweeps."""
+        return self.sweeps_heard.setdefault(path, Hearing(time.monotonic))
+
+    def _hearings(self) -> Iterable[tuple[str, Hearing]]:
+        """The watches that are under way, by their paths; a standby's are kopf's alone."""
+        yield from self.sweeps_heard.items()
+        if self._leads:
+            for watches in self._watches.values():
+                yield from ((each.path, each.hearing) for each in watches)
+
+    def _silences(self) -> dict[str, float]:
+        """The longest silence of each resource."""
+        found: dict[str, float] = {}
+        for path, hearing in self._hearings():
+            resource = path.rpartition("/")[2]
+            found[resource] = max(hearing.silent_for, found.get(resource, 0.0))
+        return found
 
     @property
     def ailment(self) -> str:
         """What is wrong with this process that a restart would mend; empty for nothing."""
-        if not self._leads:
-            return ""
-        each = (reflector for watches in self._watches.values() for reflector in watches)
-        silent = [reflector.path for reflector in each if reflector.silent_for > SILENCE]
+        silent = [path for path, hearing in self._hearings() if hearing.hangs(SILENCE)]
         return f"no word from the watch of {', '.join(silent)}" if silent else ""
 
     @property
@@ -164,6 +196,7 @@ class Controller:
                 sink if namespace is None else sink.within(namespace),
                 clock=time.monotonic,
                 label_selector=LABEL_SWEEP_UID,
+                metrics=self.metrics,
             )
             for path, sink in collections
         ]
@@ -185,23 +218,34 @@ class Controller:
     async def _work(self) -> None:
         while True:
             key = await self.queue.take()
+            sweep = self.cache.sweeps.get(key)
+            name = sweep["metadata"]["name"] if sweep else key.uid
+            began = time.monotonic()
             try:
-                look_again = await self._reconciler.reconcile(key)
-            except ApiError as error:
-                delay = self.queue.failed(key)
-                logger.warning("%s/%s: %s; again in %.1f s", *key, error, delay)
-            except Exception:
-                # One sweep's trouble is never the end of the others.
-                delay = self.queue.failed(key)
-                logger.exception("%s/%s: a defect; again in %.1f s", *key, delay)
-            else:
-                self.queue.succeeded(key)
-                if look_again is not None:
-                    self.queue.add_after(key, look_again)
-                elif key not in self.cache.sweeps:
-                    self.queue.forget(key)
+                with concerning(f"{key.namespace}/{name}"):
+                    await self._pass(key)
             finally:
                 self.queue.done(key)
+                self.metrics.pass_took(time.monotonic() - began)
+
+    async def _pass(self, key: Key) -> None:
+        try:
+            look_again = await self._reconciler.reconcile(key)
+        except ApiError as error:
+            delay = self.queue.failed(key)
+            self.metrics.pass_failed(defect=False)
+            logger.warning("%s; again in %.1f s", error, delay)
+        except Exception:
+            # One sweep's trouble is never the end of the others.
+            delay = self.queue.failed(key)
+            self.metrics.pass_failed(defect=True)
+            logger.exception("A defect; again in %.1f s", delay)
+        else:
+            self.queue.succeeded(key)
+            if look_again is not None:
+                self.queue.add_after(key, look_again)
+            elif key not in self.cache.sweeps:
+                self.queue.forget(key)
 
 
 def _wall() -> str:

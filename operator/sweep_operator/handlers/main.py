@@ -22,12 +22,13 @@ from sweep_operator.api.names import GROUP, VERSION
 from sweep_operator.effects.api import Api
 from sweep_operator.effects.cache import key_of
 from sweep_operator.effects.leadership import RENEW_EVERY
+from sweep_operator.effects.metrics import Metrics
 from sweep_operator.handlers.certificates import Certificates
-from sweep_operator.handlers.connection import configuration, kopf_connection
+from sweep_operator.handlers.connection import configuration, kopf_session
 from sweep_operator.handlers.connections import PATIENCE, Connections
 from sweep_operator.handlers.controller import Controller, Identity
 from sweep_operator.handlers.discovery import sweeps_served
-from sweep_operator.handlers.log_lines import OneLine
+from sweep_operator.handlers.logs import FORMATS, LEVELS, set_up
 from sweep_operator.handlers.probes import probes
 from sweep_operator.handlers.reports import reports
 
@@ -56,11 +57,10 @@ def main() -> None:
         default=os.environ.get("REPORT_TLS", ""),
         help="a folder of tls.crt, tls.key and ca.crt; default: REPORT_TLS, or none for plain HTTP",
     )
+    parser.add_argument("--log-format", choices=FORMATS, default="text", help="default: text")
+    parser.add_argument("--log-level", choices=LEVELS, default="info", help="default: info")
     options = parser.parse_args()
-    lines = logging.StreamHandler()
-    lines.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[lines])
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    set_up(options.log_format, options.log_level)
     asyncio.run(
         run(
             options.kubeconfig,
@@ -103,9 +103,11 @@ async def run(
     )
     connection = await configuration(kubeconfig)
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(Api(connection))
+        metrics = Metrics()
+        metrics.watch_process()
+        api = await stack.enter_async_context(Api(connection, answered=metrics.answered))
         lease_api = await stack.enter_async_context(
-            Api(connection, connections=2, timeout=RENEW_EVERY)
+            Api(connection, connections=2, timeout=RENEW_EVERY, answered=metrics.answered)
         )
         url = os.environ.get("REPORT_URL", "") if report_url is None else report_url
         name = urlsplit(url).hostname or ""
@@ -117,6 +119,7 @@ async def run(
             url if report_port else "",
             namespaces,
             report_ca=lambda: certificates.ca if certificates else "",
+            metrics=metrics,
         )
         if health_port:
             await serve(stack, probes(controller), health_port)
@@ -198,8 +201,8 @@ def registry(
     found = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=found)
-    async def login(**_: Any) -> kopf.ConnectionInfo:
-        return await kopf_connection(connection)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return await kopf_session(connection, controller.hearing_of_sweeps, controller.metrics)
 
     @kopf.on.cleanup(registry=found)
     async def give_up(**_: Any) -> None:

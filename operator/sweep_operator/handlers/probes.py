@@ -1,4 +1,4 @@
-"""What the kubelet asks: /livez (restart me if not) and /readyz."""
+"""What the kubelet asks, /livez (restart me if not) and /readyz, and Prometheus: /metrics."""
 
 from aiohttp import web
 
@@ -6,7 +6,7 @@ from sweep_operator.handlers.controller import Controller
 
 
 def probes(controller: Controller) -> web.Application:
-    """The HTTP application that answers the probes."""
+    """The HTTP application that answers them, a standby's too."""
 
     async def livez(_: web.Request) -> web.Response:
         ailment = controller.ailment
@@ -16,6 +16,12 @@ def probes(controller: Controller) -> web.Application:
         ready = controller.ready and not controller.ailment
         return web.Response(text="ok" if ready else "not ready", status=200 if ready else 503)
 
+    async def metrics(request: web.Request) -> web.Response:
+        text, content_type = controller.metrics.text(request.headers.get("Accept", ""))
+        return web.Response(body=text, headers={"Content-Type": content_type})
+
     application = web.Application()
-    application.add_routes([web.get("/livez", livez), web.get("/readyz", readyz)])
+    application.add_routes(
+        [web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", metrics)]
+    )
     return application

@@ -16,7 +16,7 @@ from sweep_operator.handlers.connections import Connections
 from sweep_operator.handlers.controller import Controller
 from sweep_operator.handlers.rate import Rate
 from sweep_operator.planning.reports import ReportError, read_reports
-from sweep_operator.reconcile.report import NoRunError, OverError
+from sweep_operator.reconcile.report import NoRunError, NotStoredError, OverError
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,9 @@ class RefusalError(Exception):
 
 
 NO_LEADER = "no operator leads right now: send it again"
+
+
+NOT_STORED = "not stored: send it again"
 
 
 def reports(
@@ -93,8 +96,17 @@ def reports(
         stop = await controller.reporter.take(pod, found)
         return web.json_response({"stop": stop})
 
+    @web.middleware
+    async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+        answer = await handler(request)
+        if not answer.headers.get(FORWARDED):
+            controller.metrics.report_answered(answer.status)
+        return answer
+
     middlewares = [connections.middleware()] if connections else []
-    application = web.Application(client_max_size=MAX_BODY, middlewares=[*middlewares, _in_words])
+    application = web.Application(
+        client_max_size=MAX_BODY, middlewares=[*middlewares, counted, _in_words]
+    )
     application.add_routes([web.post(PATH, report)])
     return application
 
@@ -138,7 +150,7 @@ async def _forward(
             return web.Response(
                 body=await answer.read(),
                 status=answer.status,
-                headers=kept,
+                headers={**kept, FORWARDED: "1"},
                 content_type="application/json",
             )
     except (aiohttp.ClientError, TimeoutError) as error:
@@ -162,9 +174,11 @@ async def _in_words(request: web.Request, handler: Handler) -> web.StreamRespons
         return _error(403, "this token's pod is no run's")
     except OverError:
         return _error(410, "this attempt is over: its outcome is on record, or another has begun")
+    except NotStoredError:
+        return _error(503, NOT_STORED, {"Retry-After": RETRY_AFTER})
     except ApiError as error:
-        logger.warning("A report could not be stored: %s", error)
-        return _error(503, "not stored: send it again", {"Retry-After": RETRY_AFTER})
+        logger.warning("It could not be asked whose report it is: %s", error)
+        return _error(503, NOT_STORED, {"Retry-After": RETRY_AFTER})
     except web.HTTPException as error:
         return _error(error.status, f"{error.reason}: POST to {PATH}")
 

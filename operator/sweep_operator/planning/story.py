@@ -12,6 +12,8 @@ class Happening(NamedTuple):
     reason: str
     note: str
     warning: bool = False
+    tally: bool = False
+    """It is told with a total: the newest says all that those before it did."""
 
 
 TROUBLES = ("Stalled", "PodsNotStarting", "SystematicFailures")
@@ -20,7 +22,7 @@ BAD_PHASES = ("Failed", "Crashed")
 
 
 def happenings(old: Json, new: Json, author: str = "") -> list[Happening]:
-    """Tell what has happened between two statuses: the phase first, then what went wrong.
+    """Tell what has happened between two statuses: failed runs, the phase, then what went wrong.
 
     Args:
         old: the status before, empty for none.
@@ -29,6 +31,10 @@ def happenings(old: Json, new: Json, author: str = "") -> list[Happening]:
     """
     told: list[Happening] = []
     before, now = _conditions(old), _conditions(new)
+    total = new.get("runs", {}).get("failed", 0)
+    if total > old.get("runs", {}).get("failed", 0):
+        note = f"{total} run{'s have' if total > 1 else ' has'} failed so far."
+        told.append(Happening("RunsFailed", note, warning=True, tally=True))
     if old.get("phase") != new["phase"]:
         note = now["Ready"]["message"]
         if author and (new["phase"] in COMMANDED or old.get("phase") in COMMANDED):
@@ -40,17 +46,6 @@ def happenings(old: Json, new: Json, author: str = "") -> list[Happening]:
             told.append(Happening(now[name]["reason"], now[name]["message"], warning=True))
         elif was and not is_now:
             told.append(Happening(f"{name}Over", "What kept the sweep from going on is gone."))
-    failed = new.get("runs", {}).get("failed", 0) - old.get("runs", {}).get("failed", 0)
-    if failed > 0:
-        total = new["runs"]["failed"]
-        told.append(
-            Happening(
-                "RunsFailed",
-                f"{failed} more run{'s' if failed > 1 else ''} failed, {total} in all;"
-                " the sweep goes on.",
-                warning=True,
-            )
-        )
     return told
 
 

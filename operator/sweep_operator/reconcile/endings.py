@@ -1,5 +1,6 @@
 """How attempts end: their outcome on record, after a last look where the watches say too little."""
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ from sweep_operator.api.run import RunPhase
 from sweep_operator.api.sweep import SweepState
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.children import Children
+from sweep_operator.effects.metrics import Metrics
 from sweep_operator.planning.facts import JobEnd, JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.logs import read_log
@@ -21,6 +23,8 @@ from sweep_operator.planning.verdict import Case, Verdict, verdict
 
 Json = Mapping[str, Any]
 
+logger = logging.getLogger(__name__)
+
 RELEASE_AGAIN = 10.0
 """Seconds between looks at the node of a pod that should have gone."""
 
@@ -31,7 +35,8 @@ STUCK = "PodStuck"
 class Ender:
     """Writes outcomes, and brings about those that nobody else will."""
 
-    def __init__(self, children: Children, clock: Callable[[], float]) -> None:
+    def __init__(self, children: Children, clock: Callable[[], float], metrics: Metrics) -> None:
+        self._metrics = metrics
         self._children = children
         self._clock = clock
 
@@ -100,7 +105,9 @@ class Ender:
         status = outcome_status(stored, job, pod, found, after, metric, now, log)
         if after.final:
             status |= answered_status(run, intent.spec.rerun_failed)
-        await self._children.write_run(intent, run, status)
+        if await self._children.write_run(intent, run, status):
+            self._metrics.attempt_ended(found.outcome, found.reason)
+            logger.debug("%s, %s: %s", found.outcome.value, found.reason, found.message)
 
     async def _read_log(
         self, intent: Intent, run: RunFacts, pod: PodFacts | None, found: Verdict

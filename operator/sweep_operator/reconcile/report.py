@@ -1,18 +1,23 @@
 """Reports of running programs: gathered for a moment, and written to their records."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from sweep_operator.api.sweep import SweepState
+from sweep_operator.effects.about import concerning
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.cache import Cache, Child, SweepName
 from sweep_operator.effects.children import Children
+from sweep_operator.effects.metrics import Metrics
 from sweep_operator.effects.tokens import PodIdentity
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.early_termination import measure_of
 from sweep_operator.planning.record import report_status
 from sweep_operator.planning.reports import ProgramReport, may_report
+
+logger = logging.getLogger(__name__)
 
 WRITE_EVERY = 5.0
 """Seconds for which reports on the way are gathered before they are written."""
@@ -32,11 +37,17 @@ class OverError(Exception):
     """The attempt is over, or another pod has taken its place."""
 
 
+class NotStoredError(Exception):
+    """The API server didn't take the reports; why is in the log."""
+
+
 @dataclass(slots=True)
 class Inbox:
     """What a pod has reported and isn't on record yet."""
 
     reports: list[ProgramReport] = field(default_factory=list)
+    came: list[float] = field(default_factory=list)
+    """When each of them did, by the event loop's clock."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     writing: "asyncio.Task[None] | None" = None
     """Due at the end of the moment for which reports are gathered."""
@@ -49,6 +60,7 @@ class Reporter:
         children: writes the records.
         cache: what is known of the cluster.
         pause: waits for so many seconds.
+        metrics: is told how long reports wait.
     """
 
     def __init__(
@@ -57,7 +69,9 @@ class Reporter:
         cache: Cache,
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         self._children = children
         self._cache = cache
         self._pause = pause
@@ -73,7 +87,8 @@ class Reporter:
         Raises:
             NoRunError: the pod is no run's.
             OverError: it speaks for no run any more.
-            ApiError: what can't wait couldn't be written; the same reports may be sent again.
+            NotStoredError: what can't wait couldn't be written; the same may be sent again.
+            ApiError: it isn't known whose pod it is.
         """
         child = await self._child(pod)
         sweep = self._cache.sweeps.get(child.sweep)
@@ -81,6 +96,7 @@ class Reporter:
             raise OverError
         inbox = self._inboxes.setdefault(pod.uid, Inbox())
         inbox.reports += reports
+        inbox.came += [asyncio.get_running_loop().time()] * len(reports)
         if any(report.final or report.preempting for report in reports):
             await self._write(inbox, child, pod.uid)
         elif inbox.writing is None:
@@ -107,23 +123,39 @@ class Reporter:
             await self._write(inbox, child, pod_uid)
         except OverError:
             pass
-        except ApiError:  # the next report, or the next moment, brings it along
+        except NotStoredError:  # the next report, or the next moment, brings it along
             inbox.writing = asyncio.create_task(self._write_later(inbox, child, pod_uid))
 
     async def _write(self, inbox: Inbox, child: Child, pod_uid: str) -> None:
         """Write all that is gathered, in the order in which it came."""
+        sweep = self._cache.sweeps.get(child.sweep)
+        name = sweep["metadata"]["name"] if sweep else child.sweep.uid
+        with concerning(f"{child.sweep.namespace}/{name}", child.number):
+            try:
+                await self._write_gathered(inbox, child, pod_uid)
+            except ApiError as error:
+                logger.warning("Reports could not be stored: %s", error)
+                raise NotStoredError from error
+
+    async def _write_gathered(self, inbox: Inbox, child: Child, pod_uid: str) -> None:
         async with inbox.lock, self._at_once:
             for _ in range(TRIES):
                 taken = len(inbox.reports)
                 if not taken:
                     return
                 if await self._write_once(inbox.reports[:taken], child, pod_uid):
-                    del inbox.reports[:taken]
+                    self._stored(inbox, taken)
                     break
             else:
                 raise ApiError(409, "Conflict", "the record is being written by others")
         if not inbox.reports:
             self._inboxes.pop(pod_uid, None)
+
+    def _stored(self, inbox: Inbox, count: int) -> None:
+        now = asyncio.get_running_loop().time()
+        for came in inbox.came[:count]:
+            self._metrics.report_stored(now - came)
+        del inbox.reports[:count], inbox.came[:count]
 
     async def _write_once(
         self, reports: Sequence[ProgramReport], child: Child, pod_uid: str

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from sweep_operator.api.run import RunPhase
+from sweep_operator.effects.about import concerning
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.children import Children
+from sweep_operator.effects.metrics import Metrics
 from sweep_operator.planning.early_termination import rule_of
 from sweep_operator.planning.facts import JobFacts, RunFacts
 from sweep_operator.planning.ledger import Ledger
@@ -58,10 +60,10 @@ class Settled(NamedTuple):
 class Settler:
     """Writes what has become of runs, and clears up after them."""
 
-    def __init__(self, children: Children, clock: Callable[[], float]) -> None:
+    def __init__(self, children: Children, clock: Callable[[], float], metrics: Metrics) -> None:
         self._children = children
         self._clock = clock
-        self._ender = Ender(children, clock)
+        self._ender = Ender(children, clock, metrics)
         self._since: float | None = None
 
     async def settle(self, intent: Intent, ledger: Ledger, keep_best_until: float) -> Settled:
@@ -83,15 +85,16 @@ class Settler:
         async def take(run: RunFacts, step: Step) -> ApiError | None:
             nonlocal reruns
             async with limit:
-                try:
-                    if isinstance(step, RecordRerun):
-                        if await self._rerun(intent, run):
-                            reruns += 1
-                    else:
-                        await self._take(step, intent, ledger, run)
-                except ApiError as error:
-                    ledger.touched.add(run.number)
-                    return error
+                with concerning(run=run.number, attempt=run.current_attempt):
+                    try:
+                        if isinstance(step, RecordRerun):
+                            if await self._rerun(intent, run):
+                                reruns += 1
+                        else:
+                            await self._take(step, intent, ledger, run)
+                    except ApiError as error:
+                        ledger.touched.add(run.number)
+                        return error
             return None
 
         steps = self._decide(intent, ledger, keep_best_until)

@@ -12,6 +12,7 @@ from typing import Any
 
 from sweep_operator.api.names import job_name, run_name
 from sweep_operator.api.run import RunPhase
+from sweep_operator.effects.about import concerning
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.cache import Cache, key_of_owner
 from sweep_operator.effects.children import Children, InTheWayError
@@ -130,7 +131,8 @@ class Starter:
         async def make_job(start: Start, record: Json) -> None:
             nonlocal started, refused
             try:
-                started += await self._make_job(intent, ledger, start, record)
+                with concerning(run=start.number, attempt=start.attempt):
+                    started += await self._make_job(intent, ledger, start, record)
             except RefusedError as error:
                 refused = refused or error.stall
 

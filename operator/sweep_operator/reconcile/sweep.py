@@ -14,6 +14,7 @@ from sweep_operator.api.sweep import SweepState
 from sweep_operator.effects.api import Api, ApiError
 from sweep_operator.effects.cache import Cache, key_of
 from sweep_operator.effects.children import Children
+from sweep_operator.effects.metrics import Metrics
 from sweep_operator.effects.recorder import Recorder
 from sweep_operator.effects.suggester import Suggester
 from sweep_operator.effects.workqueue import Key
@@ -62,6 +63,7 @@ class Reconciler:
         report_url: where programs may report by HTTP; empty for nowhere.
         report_ca: tells the authority by which they verify that, as PEM; empty for those known.
         suggester: chooses parameters; without one, one of its own.
+        metrics: counts attempts; without one, for nobody.
     """
 
     def __init__(
@@ -75,13 +77,15 @@ class Reconciler:
         report_url: str = "",
         report_ca: Callable[[], str] = str,
         suggester: Suggester | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
-        children = self._children = Children(api, cache)
+        metrics = metrics or Metrics()
+        children = self._children = Children(api, cache, metrics)
         self._api = api
         self._cache = cache
         self._recorder = recorder
         self._clock = clock
-        self._settler = Settler(children, clock)
+        self._settler = Settler(children, clock, metrics)
         self._canceller = Canceller(children, clock)
         self._starter = Starter(
             children,

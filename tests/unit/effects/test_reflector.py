@@ -229,7 +229,7 @@ class TestSilence:
     def test_one_that_has_not_begun_is_not_silent(self) -> None:
         async def scenario(setup: Setup) -> None:
             await asyncio.sleep(3600)  # a standby's long wait
-            assert setup.reflector.silent_for == 0.0
+            assert setup.reflector.hearing.silent_for == 0.0
 
         reflect(scenario)
 
@@ -237,9 +237,9 @@ class TestSilence:
         async def scenario(setup: Setup) -> None:
             await setup.begin()
             await setup.rest(100)
-            assert setup.reflector.silent_for == 100
+            assert setup.reflector.hearing.silent_for == 100
             setup.server.put("jobs", job("a"))
             await setup.rest(1)
-            assert setup.reflector.silent_for == 1
+            assert setup.reflector.hearing.silent_for == 1
 
         reflect(scenario)

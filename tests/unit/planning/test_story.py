@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sweep_operator.planning.story import happenings, pressing, reruns
+from sweep_operator.planning.story import Happening, happenings, pressing, reruns
 
 
 def status(phase: str = "Running", failed: int = 0, **conditions: str) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def reasons(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def test_a_new_phase_is_told_with_what_ready_says() -> None:
     (told,) = happenings({}, status())
-    assert told == ("Running", "message of Ready", False)
+    assert told == Happening("Running", "message of Ready")
 
 
 @pytest.mark.parametrize("phase", ["Crashed", "Failed"])
@@ -62,18 +62,18 @@ def test_pods_that_do_not_start_are_a_trouble_too() -> None:
     assert [(each.reason, each.warning) for each in found] == [("ImagePullBackOff", True)]
 
 
-@pytest.mark.parametrize(
-    ("more", "words"), [(1, "1 more run failed, 3"), (2, "2 more runs failed, 4")]
-)
-def test_failed_runs_are_told_together(more: int, words: str) -> None:
-    (told,) = happenings(status(failed=2), status(failed=2 + more))
-    assert told.reason == "RunsFailed"
-    assert told.warning
-    assert told.note.startswith(words)
+@pytest.mark.parametrize(("total", "words"), [(1, "1 run has"), (4, "4 runs have")])
+def test_failed_runs_are_told_by_their_total(total: int, words: str) -> None:
+    (told,) = happenings(status(failed=total - 1), status(failed=total))
+    assert told == Happening("RunsFailed", f"{words} failed so far.", warning=True, tally=True)
 
 
-def test_the_first_status_tells_of_runs_that_failed_before_it() -> None:
-    assert reasons({}, status(failed=1)) == ["Running", "RunsFailed"]
+def test_failed_runs_are_told_before_the_phase_that_follows() -> None:
+    assert reasons(status(failed=2), status("Failed", failed=3)) == ["RunsFailed", "Failed"]
+
+
+def test_runs_that_failed_no_longer_are_no_news() -> None:
+    assert happenings(status(failed=2), status(failed=1)) == []
 
 
 class TestPressing:
