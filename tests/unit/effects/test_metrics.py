@@ -164,6 +164,7 @@ class TestAttempts:
 
     def test_suggestions_are_timed_by_method(self) -> None:
         world = live(World(sweep(runCap=5)))
+        assert value(world.metrics, SUGGESTION_DURATION, "_count", method="random") == 5
         assert value(world.metrics, SUGGESTION_DURATION, "_count", method="bayes") == 0
 
 
