@@ -214,7 +214,7 @@ class Metrics:
             )
 
         self._started = counter(ATTEMPTS_STARTED)
-        self._ended = counter(ATTEMPTS_ENDED, OUTCOMES)
+        ended = counter(ATTEMPTS_ENDED, OUTCOMES)
         self._preemptions = counter(PREEMPTIONS, REASONS)
         self._pass_failures = counter(RECONCILE_ERRORS, ("api", "defect"))
         self._requests = counter(API_REQUESTS)
@@ -223,10 +223,11 @@ class Metrics:
         self._lists = counter(LISTS)
         self._events_lost = counter(EVENTS_LOST)
         self._request_times = histogram(API_DURATION)
-        self._suggestion_times = histogram(SUGGESTION_DURATION)
+        suggestion_times = histogram(SUGGESTION_DURATION)
+        # To look labels up costs as much as to count, so what each run does is looked up once.
         self._counted: dict[tuple[str, str, int], Callable[[float], None]] = {}
-        for method in METHODS:
-            self._suggestion_times.labels(method)
+        self._ended = {outcome: ended.labels(outcome.value).inc for outcome in OUTCOMES}
+        self._suggested = {name: suggestion_times.labels(name).observe for name in METHODS}
 
         self.waited = histogram(QUEUE_WAIT).observe
         """Take in for how many seconds a Sweep waited for a pass."""
@@ -252,7 +253,7 @@ class Metrics:
 
     def attempt_ended(self, outcome: RunPhase, reason: str) -> None:
         """Count an attempt whose outcome is on record."""
-        self._ended.labels(outcome.value).inc()
+        self._ended[outcome]()
         if outcome is RunPhase.CRASHED:
             self._preemptions.labels(reason if reason in REASONS else OTHER).inc()
 
@@ -270,7 +271,6 @@ class Metrics:
         count(seconds)
 
     def _counter_of(self, verb: str, resource: str, code: int) -> Callable[[float], None]:
-        """Looking labels up costs as much as all else, so it is done once for each kind."""
         requests = self._requests.labels(verb, resource, str(code) if code else "none")
         times = None if verb == "watch" else self._request_times.labels(verb, resource)
 
@@ -283,7 +283,7 @@ class Metrics:
 
     def suggested(self, method: str, seconds: float) -> None:
         """Take in how long the search took for one run."""
-        self._suggestion_times.labels(method).observe(seconds)
+        self._suggested[method](seconds)
 
     def report_answered(self, code: int) -> None:
         """Count a request with reports."""

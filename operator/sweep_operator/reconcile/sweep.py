@@ -94,7 +94,7 @@ class Reconciler:
             clock,
             report_url,
             report_ca,
-            suggester or Suggester(),
+            suggester or Suggester(metrics=metrics),
             WarmStart(children, cache, recorder),
         )
         self._memories: dict[Key, Memory] = {}
