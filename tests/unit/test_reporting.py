@@ -15,7 +15,7 @@ from tests.fakes.apiserver import NO_ANSWER, ApiServer, Clock
 from tests.fakes.world import NAMESPACE, Result, World, sweep
 
 from sweep_operator.effects.children import Children
-from sweep_operator.effects.metrics import Metrics
+from sweep_operator.effects.metrics import REPORT_DELAY, REPORTS, Metrics
 from sweep_operator.effects.tokens import POD_NAME, POD_UID, REMEMBERED, PodIdentity, Tokens
 from sweep_operator.handlers.controller import Controller
 from sweep_operator.handlers.rate import BURST, PER_SECOND, Rate
@@ -151,6 +151,24 @@ async def test_others_are_gathered_and_written_together(service: Service) -> Non
     assert [point["metrics"]["loss"] for point in service.status()["history"]] == [3, 2, 1]
     assert service.world.server.count("PATCH", "sweepruns") == before + 1
     assert "value" not in service.status()
+
+
+@with_service
+async def test_each_report_is_timed_once_it_is_stored_and_each_request_counted_by_its_code(
+    service: Service,
+) -> None:
+    def count(name: str, **labels: str) -> float | None:
+        found: float | None = service.stand_in.metrics.registry.get_sample_value(name, labels)
+        return found
+
+    await service.send({"metrics": {"loss": 2}}, {"metrics": {"loss": 1}})
+    assert count(f"{REPORT_DELAY.name}_count") == 0
+    await service.written()
+    await service.send({**FINAL})
+    await service.send({"loss": 1})
+    assert count(f"{REPORT_DELAY.name}_count") == 3
+    assert count(REPORTS.name, code="200") == 2
+    assert count(REPORTS.name, code="400") == 1
 
 
 @with_service

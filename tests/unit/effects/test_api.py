@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -96,6 +97,44 @@ class TestRequests:
     def test_outside_its_context_it_is_a_mistake(self) -> None:
         with pytest.raises(RuntimeError, match="context"):
             asyncio.run(Api(configuration("http://localhost")).get(UP))
+
+
+class TestTelling:
+    """Whoever wants to know hears of each request once."""
+
+    def told(self, handler: Handler, scenario: Scenario) -> list[tuple[str, str, int]]:
+        heard: list[tuple[str, str, int]] = []
+
+        def answered(method: str, path: str, code: int, seconds: float) -> None:
+            assert seconds >= 0.0
+            heard.append((method, path, code))
+
+        async def told_scenario(api: Api) -> None:
+            api._answered = answered
+            await scenario(api)
+
+        with suppress(ApiError):
+            ask(handler, told_scenario, timeout=0.5)
+        return heard
+
+    def test_of_one_that_is_answered(self) -> None:
+        assert self.told(echo, lambda api: api.get(UP)) == [("GET", UP, 200)]
+        assert self.told(says(409, ""), lambda api: api.create(UP, {})) == [("POST", UP, 409)]
+
+    def test_of_one_that_is_not(self) -> None:
+        async def never(_: web.Request) -> web.Response:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        assert self.told(never, lambda api: api.get(UP)) == [("GET", UP, 0)]
+
+    @pytest.mark.parametrize("code", [200, 410])
+    def test_of_a_watch_when_it_is_opened(self, code: int) -> None:
+        async def watch(api: Api) -> None:
+            async for _ in api.watch(UP):
+                pass
+
+        assert self.told(says(code, ""), watch) == [("WATCH", UP, code)]
 
 
 class TestErrors:

@@ -10,6 +10,7 @@ from sweep_operator.api import paths
 from sweep_operator.api.run import RunPhase
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.cache import Cache
+from sweep_operator.effects.children import Children
 from sweep_operator.effects.gauges import Gauges
 from sweep_operator.effects.metrics import (
     API_DURATION,
@@ -26,6 +27,7 @@ from sweep_operator.effects.metrics import (
     Metrics,
     request_of,
 )
+from sweep_operator.planning.sweep import Intent
 
 NO_ANSWER = ApiError(0, "NoAnswer", "")
 
@@ -153,6 +155,17 @@ class TestAttempts:
         started, ended = ATTEMPTS_STARTED, ATTEMPTS_ENDED
         assert value(world.metrics, started) == 3
         assert (value(world.metrics, ended, outcome="Finished") or 0) < 5
+
+    def test_a_job_that_is_there_already_was_counted_when_it_was_made(self) -> None:
+        async def main() -> World:
+            world = World(sweep(runCap=1))
+            await world.settle()
+            children = Children(world.server, world.cache, world.metrics)
+            intent = Intent.of(world.server.named("sweeps", "a"))
+            await children.create_job(intent, world.server.named("jobs", "a-1-1"))
+            return world
+
+        assert value(asyncio.run(main()).metrics, ATTEMPTS_STARTED) == 1
 
     def test_one_that_the_cluster_took_away_says_why(self) -> None:
         metrics = Metrics()

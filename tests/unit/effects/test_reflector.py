@@ -9,6 +9,7 @@ from tests.fakes.apiserver import GONE, ApiServer, Call
 from tests.fakes.virtual import run
 
 from sweep_operator.effects.api import ApiError
+from sweep_operator.effects.metrics import LISTS, WATCHES, Metrics
 from sweep_operator.effects.reflector import Reflector
 
 PATH = "/apis/batch/v1/jobs"
@@ -45,12 +46,14 @@ class Setup:
     def __init__(self, selector: str = "") -> None:
         self.server = ApiServer()
         self.mirror = Mirror()
+        self.metrics = Metrics()
         self.reflector = Reflector(
             self.server,
             PATH,
             self.mirror,
             clock=asyncio.get_running_loop().time,
             label_selector=selector,
+            metrics=self.metrics,
         )
         self.task: asyncio.Task[None] | None = None
 
@@ -223,6 +226,20 @@ class TestEndsOfWatches:
             assert setup.count("WATCH") == before + 1
 
         reflect(scenario)
+
+
+def test_lists_and_watches_are_counted_by_resource() -> None:
+    async def scenario(setup: Setup) -> None:
+        await setup.begin()
+        for _ in range(2):
+            await setup.rest()
+            setup.server.end_watches()
+        await setup.rest()
+        count = setup.metrics.registry.get_sample_value
+        assert count(LISTS.name, {"resource": "jobs"}) == 1
+        assert count(WATCHES.name, {"resource": "jobs"}) == 3
+
+    reflect(scenario)
 
 
 class TestSilence:

@@ -24,6 +24,23 @@ async def taken(queue: WorkQueue) -> list[Key]:
     return keys
 
 
+def test_each_key_tells_how_long_it_waited_and_not_how_long_it_was_worked_on() -> None:
+    async def main() -> list[float]:
+        waits: list[float] = []
+        queue = WorkQueue(waits.append)
+        queue.add(A)
+        await asyncio.sleep(3)
+        await queue.take()
+        queue.add(A)
+        await asyncio.sleep(60)
+        queue.done(A)
+        await asyncio.sleep(2)
+        await queue.take()
+        return waits
+
+    assert run(main()) == [3, 2]
+
+
 class TestAdd:
     def test_a_key_added_often_is_worked_on_once(self) -> None:
         async def main() -> list[Key]:
