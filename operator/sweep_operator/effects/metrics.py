@@ -66,7 +66,7 @@ ATTEMPTS_STARTED = Family(
 )
 ATTEMPTS_ENDED = Family(
     "sweep_operator_attempts_ended_total",
-    "Attempts whose outcome was put on record.",
+    "Attempts whose outcome was put on record; Pending: withdrawn by a pause before the start.",
     ("outcome",),
 )
 PREEMPTIONS = Family(
@@ -153,7 +153,7 @@ FAMILIES = (
 )
 """All of the operator's own, in the order of the page."""
 
-OUTCOMES = (RunPhase.FINISHED, RunPhase.FAILED, RunPhase.CRASHED, RunPhase.KILLED)
+OUTCOMES = tuple(phase for phase in RunPhase if phase is not RunPhase.RUNNING)
 
 OTHER = "Other"
 REASONS = (

@@ -167,6 +167,12 @@ class TestAttempts:
 
         assert value(asyncio.run(main()).metrics, ATTEMPTS_STARTED) == 1
 
+    @pytest.mark.parametrize("outcome", [phase for phase in RunPhase if phase != "Running"])
+    def test_it_may_have_any_outcome_that_is_the_end_of_one(self, outcome: RunPhase) -> None:
+        metrics = Metrics()
+        metrics.attempt_ended(outcome, "Held")
+        assert value(metrics, ATTEMPTS_ENDED, outcome=outcome.value) == 1
+
     def test_one_that_the_cluster_took_away_says_why(self) -> None:
         metrics = Metrics()
         metrics.attempt_ended(RunPhase.CRASHED, "PreemptionByScheduler")
