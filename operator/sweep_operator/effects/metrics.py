@@ -5,6 +5,7 @@ No label has a value that people choose, but for namespaces in the gauges: docs/
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import NamedTuple
 
 from prometheus_client import (
@@ -224,10 +225,12 @@ class Metrics:
         self._events_lost = counter(EVENTS_LOST)
         self._request_times = histogram(API_DURATION)
         suggestion_times = histogram(SUGGESTION_DURATION)
+        for method in METHODS:
+            suggestion_times.labels(method)
         # To look labels up costs as much as to count, so what each run does is looked up once.
-        self._counted: dict[tuple[str, str, int], Callable[[float], None]] = {}
-        self._ended = {outcome: ended.labels(outcome.value).inc for outcome in OUTCOMES}
-        self._suggested = {name: suggestion_times.labels(name).observe for name in METHODS}
+        self._counter_of = cache(self._new_counter_of)
+        self._end_with = cache(lambda outcome: ended.labels(outcome).inc)
+        self._suggestion_by = cache(lambda method: suggestion_times.labels(method).observe)
 
         self.waited = histogram(QUEUE_WAIT).observe
         """Take in for how many seconds a Sweep waited for a pass."""
@@ -253,7 +256,7 @@ class Metrics:
 
     def attempt_ended(self, outcome: RunPhase, reason: str) -> None:
         """Count an attempt whose outcome is on record."""
-        self._ended[outcome]()
+        self._end_with(outcome.value)()
         if outcome is RunPhase.CRASHED:
             self._preemptions.labels(reason if reason in REASONS else OTHER).inc()
 
@@ -264,13 +267,9 @@ class Metrics:
     def answered(self, method: str, path: str, code: int, seconds: float) -> None:
         """Count a request; code 0 for one without an answer."""
         verb, resource = request_of(method, path)
-        key = verb, resource, code
-        count = self._counted.get(key)
-        if count is None:
-            count = self._counted[key] = self._counter_of(verb, resource, code)
-        count(seconds)
+        self._counter_of(verb, resource, code)(seconds)
 
-    def _counter_of(self, verb: str, resource: str, code: int) -> Callable[[float], None]:
+    def _new_counter_of(self, verb: str, resource: str, code: int) -> Callable[[float], None]:
         requests = self._requests.labels(verb, resource, str(code) if code else "none")
         times = None if verb == "watch" else self._request_times.labels(verb, resource)
 
@@ -283,7 +282,7 @@ class Metrics:
 
     def suggested(self, method: str, seconds: float) -> None:
         """Take in how long the search took for one run."""
-        self._suggested[method](seconds)
+        self._suggestion_by(method)(seconds)
 
     def report_answered(self, code: int) -> None:
         """Count a request with reports."""
