@@ -183,7 +183,7 @@ class ApiServer(Api):
         thing = self.objects.pop((plural, namespace, name))
         self.version += 1
         thing["metadata"]["resourceVersion"] = str(self.version)
-        self._tell(Event(self.version, plural, namespace, "DELETED", thing))
+        self._publish(Event(self.version, plural, namespace, "DELETED", thing))
 
     def collect_garbage(self) -> None:
         """Delete what has lost its owner, and what that owned."""
@@ -367,10 +367,10 @@ class ApiServer(Api):
         thing = _normal(thing)
         thing["metadata"]["resourceVersion"] = str(self.version)
         self.objects[key] = thing
-        self._tell(Event(self.version, key[0], key[1], kind, _copy(thing)))
+        self._publish(Event(self.version, key[0], key[1], kind, _copy(thing)))
         return thing
 
-    def _tell(self, event: Event) -> None:
+    def _publish(self, event: Event) -> None:
         self.log.append(event)
         self._wake()
 
