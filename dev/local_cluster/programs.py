@@ -48,12 +48,16 @@ _HYPERKUBE = (
     "kube-scheduler",
     "kubelet",
 )
+# Likewise, by Argo CD's own doing.
+_ARGO_CD = ("argocd", "argocd-application-controller", "argocd-repo-server")
 PROGRAMS = {
     program.name: program
     for program in (
         *(Program(name, "kubernetes", "./hyperkube") for name in _HYPERKUBE),
         Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
         Program("coredns", "kubernetes", "./coredns"),
+        *(Program(name, "argocd", "github.com/argoproj/argo-cd/v3/cmd") for name in _ARGO_CD),
+        Program("argocd-redis", "argocd", "./redis"),
         Program("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
         Program("kind", "kind", "sigs.k8s.io/kind"),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
