@@ -25,7 +25,7 @@ ensure_cluster = if dev/cluster get clusters | grep -qx "$(1)"; then verb="expor
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate $(UPGRADE)
 # Python programs whose names don't say so.
-EXECUTABLES := dev/cluster dev/demo dev/image dev/manifests dev/release dev/values
+EXECUTABLES := dev/argocd-cm dev/cluster dev/demo dev/image dev/manifests dev/release dev/values
 
 .PHONY: help
 help: ## Say what there is
@@ -80,6 +80,7 @@ crds: venv ## Generate crds/ from the models
 manifests: crds ## Copy the CRDs into the chart, render manifests/ from it, and list its values
 	dev/manifests
 	$(BIN)/python dev/values
+	dev/argocd-cm
 
 .PHONY: docs
 docs: venv ## Write the pages that are made from something else
@@ -110,6 +111,7 @@ verify: lint ## Lint, and check that generated files are current
 	$(BIN)/python -m sweep_operator.api.crd --check
 	dev/manifests --check
 	$(BIN)/python dev/values --check
+	dev/argocd-cm --check
 	$(BIN)/python -m tests.bad_input.table --check
 	$(BIN)/python -m tests.cli_pages --check
 	"$$(dev/cluster path helm)" lint --strict --quiet --kube-version=1.37 helm/sweep-operator

@@ -1,0 +1,2 @@
+obj.spec.rerunFailed = (obj.spec.rerunFailed or 0) + 1
+return obj
