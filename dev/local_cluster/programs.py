@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import platform
 import re
@@ -49,7 +50,7 @@ _HYPERKUBE = (
     "kubelet",
 )
 # Likewise, by Argo CD's own doing.
-_ARGO_CD = ("argocd", "argocd-application-controller", "argocd-repo-server")
+_ARGO_CD = ("argocd-application-controller", "argocd-repo-server", "argocd-server")
 PROGRAMS = {
     program.name: program
     for program in (
@@ -206,6 +207,20 @@ def _go_build(module: Path, programs: list[Program], target: Path, step: Step) -
         reader.join()
     if build.returncode:
         raise ClusterError(f"`go build` failed in {module}:\n{_last_lines(progress.other)}")
+
+
+def sources(module: str, dependency: str) -> Path:
+    """Where the sources of a module lie that one of ours is built from."""
+    done = subprocess.run(
+        [_go(), "mod", "download", "-json", dependency],
+        cwd=MODULES / module,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ClusterError(f"`go mod download {dependency}` failed:\n{done.stderr}")
+    return Path(json.loads(done.stdout)["Dir"])
 
 
 class _Progress:

@@ -39,10 +39,15 @@ def cluster(kind_cluster: Any) -> Kube:
     """The cluster, with the CRDs and the operator of this checkout."""
     kube = Kube(kind_cluster.kubectl_path, kind_cluster.kubeconfig_path, "sweep-system")
     load(kind_cluster, "operator")
-    kube.run("apply", "--server-side", "--force-conflicts", *MANIFESTS)
+    install(kube)
     kube.run("rollout", "restart", "deployment/sweep-operator")
     kube.run("rollout", "status", "deployment/sweep-operator", "--timeout=120s")
     return kube
+
+
+def install(kube: Kube) -> None:
+    """What a user does who installs with kubectl."""
+    kube.run("apply", "--server-side", "--force-conflicts", *MANIFESTS)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from tests.e2e.conftest import MANIFESTS, ROOT
+from tests.e2e.conftest import MANIFESTS, ROOT, install
 from tests.e2e.kube import Json, Kube
 from tests.e2e.nodes import Nodes
 from tests.e2e.releases import LEASE, Release, leader
@@ -36,7 +36,7 @@ def alone(cluster: Kube) -> Iterator[Kube]:
     cluster.run("delete", *MANIFESTS, "--ignore-not-found", "--timeout=120s")
     yield cluster
     cluster.run("delete", *CRDS, "--ignore-not-found", "--timeout=60s")
-    cluster.run("apply", "--server-side", "--force-conflicts", *MANIFESTS)
+    install(cluster)
     cluster.run("rollout", "status", "deployment/sweep-operator", "--timeout=120s")
 
 
