@@ -189,15 +189,10 @@ class ArgoCDError(Exception):
 
 
 def synced(application: Json, revision: str) -> bool:
-    """Whether a commit has been applied, and the cluster is as it says."""
-    status = application.get("status", {})
-    done = status.get("operationState", {})
-    return bool(
-        status.get("sync", {}).get("revision") == revision
-        and status["sync"]["status"] == "Synced"
-        and done.get("phase") == "Succeeded"
-        and done["syncResult"]["revision"] == revision
-    )
+    """Whether the cluster is as a commit says, and nothing is under way."""
+    sync = application.get("status", {}).get("sync", {})
+    here = sync.get("revision") == revision and sync["status"] == "Synced"
+    return here and "operation" not in application
 
 
 @contextmanager

@@ -248,6 +248,16 @@ def whole() -> Json:
     return found
 
 
+def test_marks_of_a_sweep_are_on_nothing_that_is_made_for_it() -> None:
+    world = World()
+    marks = {"app.kubernetes.io/instance": "x", "argocd.argoproj.io/tracking-id": "x"}
+    world.server.change("sweeps", "a", {"metadata": {"labels": marks, "annotations": marks}})
+    asyncio.run(started(world))
+    for plural in ("sweepruns", "jobs", "pods"):
+        assert world.server.of(plural)
+        assert not any(mark in json.dumps(world.server.of(plural)) for mark in marks)
+
+
 class TestConfigMap:
     def test_it_is_made_from_the_lua_beside_it(self) -> None:
         check = [sys.executable, str(ROOT / "dev/argocd-cm"), "--check"]

@@ -22,7 +22,12 @@ from sweep_operator.search import repeat_seed
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 """kubectl logs shows this container; the operator reads results from it."""
 
-FOREIGN_KEYS = ("argocd.argoproj.io/", "kubectl.kubernetes.io/last-applied", "helm.sh/")
+FOREIGN_KEYS = (
+    "argocd.argoproj.io/",
+    "helm.sh/",
+    "kubectl.kubernetes.io/last-applied",
+    "meta.helm.sh/",
+)
 """Tracking marks of whoever applied the Sweep: on a child they would claim it."""
 
 

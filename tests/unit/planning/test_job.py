@@ -193,12 +193,15 @@ class TestTemplate:
             "argocd.argoproj.io/tracking-id",
             "kubectl.kubernetes.io/last-applied-configuration",
             "helm.sh/hook",
+            "meta.helm.sh/release-name",
         ],
     )
-    def test_tracking_marks_are_not_copied(self, mark: str) -> None:
-        built = build(job={"metadata": {"annotations": {mark: "x"}}})
-        assert mark not in built["metadata"]["annotations"]
-        assert mark not in built["spec"]["template"]["metadata"]["annotations"]
+    @pytest.mark.parametrize("kind", ["labels", "annotations"])
+    def test_tracking_marks_are_not_copied(self, mark: str, kind: str) -> None:
+        marked = {"metadata": {kind: {mark: "x"}}}
+        main = {"containers": [{"name": "main", "image": "i"}]}
+        template = marked | {"spec": {"template": marked | {"spec": main}}}
+        assert mark not in json.dumps(build_job(intent(template=template), RECORD, 1))
 
     def test_the_main_container_is_named_for_kubectl_logs(self) -> None:
         annotations = build()["spec"]["template"]["metadata"]["annotations"]
