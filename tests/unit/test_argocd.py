@@ -258,6 +258,15 @@ def test_marks_of_a_sweep_are_on_nothing_that_is_made_for_it() -> None:
         assert not any(mark in json.dumps(world.server.of(plural)) for mark in marks)
 
 
+def test_argo_cd_need_not_look_again_at_each_change_of_what_is_made_for_a_sweep() -> None:
+    world = World()
+    asyncio.run(started(world))
+    quiet = "argocd.argoproj.io/ignore-resource-updates"
+    for plural in ("sweepruns", "jobs", "pods"):
+        for child in world.server.of(plural):
+            assert child["metadata"]["annotations"][quiet] == "true"
+
+
 class TestConfigMap:
     def test_it_is_made_from_the_lua_beside_it(self) -> None:
         check = [sys.executable, str(ROOT / "dev/argocd-cm"), "--check"]

@@ -571,7 +571,7 @@ class TestConflicts:
             return world
 
         world = asyncio.run(main())
-        assert world.run(1)["metadata"]["annotations"] == {"by": "hand"}
+        assert world.run(1)["metadata"]["annotations"]["by"] == "hand"
 
     def test_conflicts_again_and_again_end_in_the_same_record(self, undisturbed: World) -> None:
         async def main() -> World:

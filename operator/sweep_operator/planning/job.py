@@ -15,7 +15,7 @@ from sweep_operator.api.names import (
 from sweep_operator.planning.environment import Surroundings, surroundings
 from sweep_operator.planning.macros import expand_args, expand_command
 from sweep_operator.planning.points import repeat_of
-from sweep_operator.planning.record import Json, owner_reference
+from sweep_operator.planning.record import QUIET, Json, owner_reference
 from sweep_operator.planning.sweep import Intent
 from sweep_operator.search import repeat_seed
 
@@ -80,7 +80,7 @@ def build_job(
             "name": job_name(intent.name, number, attempt),
             "namespace": intent.namespace,
             "labels": _own(template.get("metadata", {}).get("labels")) | labels,
-            "annotations": _own(template.get("metadata", {}).get("annotations")),
+            "annotations": _own(template.get("metadata", {}).get("annotations")) | QUIET,
             "ownerReferences": [
                 owner_reference("SweepRun", run["metadata"]["name"], run["metadata"]["uid"])
             ],
@@ -112,11 +112,10 @@ def _fill_pod(
     metadata = pod.get("metadata") or {}
     main = intent.main_container["name"]
     # Nothing else of it: a finalizer would keep the pod, and with it the namespace, for ever.
+    named = around.annotations | {DEFAULT_CONTAINER: main} | QUIET
     pod["metadata"] = {
         "labels": _own(metadata.get("labels")) | labels,
-        "annotations": (
-            _own(metadata.get("annotations")) | around.annotations | {DEFAULT_CONTAINER: main}
-        ),
+        "annotations": _own(metadata.get("annotations")) | named,
     }
     spec = pod["spec"]
     spec["restartPolicy"] = "Never"

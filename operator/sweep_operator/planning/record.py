@@ -32,6 +32,10 @@ MAX_ATTEMPTS_KEPT = 20
 MAX_MESSAGE = 1024
 """Bounds of SweepRun.status in the CRD."""
 
+QUIET = {"argocd.argoproj.io/ignore-resource-updates": "true"}
+"""Argo CD looks at an Application again when an object below it changes: with this on a child, only
+when its health does, and not with every report and every step of a pod (docs/gitops.md)."""
+
 Json = Mapping[str, Any]
 
 
@@ -48,6 +52,7 @@ def new_record(intent: Intent, number: int, parameters: Json) -> dict[str, Any]:
                 LABEL_SWEEP_UID: intent.uid,
                 LABEL_RUN_NUMBER: str(number),
             },
+            "annotations": dict(QUIET),
             "ownerReferences": [owner_reference("Sweep", intent.name, intent.uid)],
         },
         "spec": {"sweep": intent.name, "number": number, "parameters": parameters},
