@@ -55,6 +55,11 @@ def state(kube: Kube, name: str = "s") -> str:
     return found
 
 
+def test_the_example_is_an_application(argocd: ArgoCD) -> None:
+    example = str(ROOT / "manifests/argocd/application.yaml")
+    argocd.kube.run("create", "--dry-run=server", "--validate=strict", "-f", example)
+
+
 class TestCommits:
     def test_each_state_in_git_does_what_it_says_and_the_health_follows(
         self, application: Application, kube: Kube
