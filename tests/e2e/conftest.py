@@ -50,6 +50,11 @@ def install(kube: Kube) -> None:
     kube.run("apply", "--server-side", "--force-conflicts", *MANIFESTS)
 
 
+def uninstall(kube: Kube) -> None:
+    """What a user does who no longer wants it: the CRDs go too, and all sweeps with them."""
+    kube.run("delete", *MANIFESTS, "--ignore-not-found", "--timeout=120s")
+
+
 @pytest.fixture
 def kube(cluster: Kube, request: pytest.FixtureRequest) -> Iterator[Kube]:
     """The cluster, seen from a namespace of this test's own."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.e2e import argocd as argo
 from tests.e2e.argocd import Application, ArgoCD, ArgoCDError
-from tests.e2e.conftest import ROOT, install
+from tests.e2e.conftest import ROOT, install, uninstall
 from tests.e2e.kube import Json, Kube
 from tests.e2e.sweeps import complete, finished, is_now, main_of, runs, sweep
 
@@ -274,11 +274,6 @@ class TestTheOperatorToo:
         whole.delete()
         assert left(kube) == []
         assert "NotFound" in cluster.refusal("get", "namespace", "sweep-system")
-
-
-def uninstall(cluster: Kube) -> None:
-    """What a user does who no longer wants it."""
-    cluster.run("delete", "--ignore-not-found", "--timeout=120s", "-f", str(ROOT / "manifests"))
 
 
 def in_wave(number: int, things: list[Json]) -> list[Json]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from tests.e2e.conftest import MANIFESTS, ROOT, install
+from tests.e2e.conftest import ROOT, install, uninstall
 from tests.e2e.kube import Json, Kube
 from tests.e2e.nodes import Nodes
 from tests.e2e.releases import LEASE, Release, leader
@@ -33,7 +33,7 @@ Releases = Callable[[str], Release]
 @pytest.fixture(scope="module")
 def alone(cluster: Kube) -> Iterator[Kube]:
     """The cluster with nothing of an operator in it."""
-    cluster.run("delete", *MANIFESTS, "--ignore-not-found", "--timeout=120s")
+    uninstall(cluster)
     yield cluster
     cluster.run("delete", *CRDS, "--ignore-not-found", "--timeout=60s")
     install(cluster)
