@@ -289,11 +289,11 @@ class Sweep:
         """
 
         def there(sweep: Sweep) -> bool:
-            if phase is None or sweep.phase == phase:
-                return phase is not None or sweep.at_rest
-            if sweep.at_rest:
+            if phase is None:
+                return sweep.at_rest
+            if sweep.at_rest and sweep.phase != phase:
                 raise ClientError(f"{sweep.name} is {sweep.phase} and will not be {phase}")
-            return False
+            return sweep.phase == phase
 
         return self.until(there, timeout)
 
