@@ -29,7 +29,7 @@ class _Loader(yaml.SafeLoader):
     """YAML as kubectl takes it: 1e-4 is a number, and text to PyYAML."""
 
 
-_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+\Z")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
 
 
@@ -70,12 +70,12 @@ def documents(text: str) -> list[Json]:
     """A file's documents that are maps, as manifests are."""
     try:
         found = list(yaml.load_all(text, _Loader))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter of 2026-13-01, a date that is none
         raise FileError(f"is no YAML: {_problem(error)}") from error
     return [each for each in found if isinstance(each, dict)]
 
 
-def _problem(error: yaml.YAMLError) -> str:
+def _problem(error: Exception) -> str:
     """What is wrong with YAML, in a line."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark

@@ -96,6 +96,8 @@ def test_numbers_are_read_as_kubectl_reads_them(
     ("text", "told"),
     [
         ("kind: [", "is no YAML"),
+        ("kind: 2026-13-01", "is no YAML"),
+        ("kind: 1e5 steps", "has no Sweep"),
         ("kind: Job", "has no Sweep"),
         (json.dumps(sweep(method="gird")), "spec.method"),
         (json.dumps(sweep(method="grid")), "spec.parameters.lr"),
