@@ -11,6 +11,8 @@ STAMP := .venv/.current
 # The tests' own cluster, where pytest-kind looks for it.
 TEST_CLUSTER := sweep-test
 TEST_KUBECONFIG := .pytest-kind/$(TEST_CLUSTER)/kubeconfig
+# Nothing in these is shared: each core takes some.
+UNIT = $(BIN)/pytest --numprocesses=auto $(ARGS)
 PYTEST = $(BIN)/pytest --cluster-name=$(TEST_CLUSTER) --kind-bin=dev/cluster \
 	--kind-kubectl-bin="$$(dev/cluster path kubectl)" $(ARGS)
 
@@ -39,15 +41,17 @@ demo: venv ## Run a real sweep on a local cluster, from nothing
 
 .PHONY: test
 test: venv test-cluster ## Unit, contract and core end-to-end tests, on a cluster of their own
-	$(PYTEST) -m "not slow" tests/unit tests/contract tests/integration tests/e2e
+	$(UNIT) -m "not slow" tests/unit tests/contract
+	$(PYTEST) -m "not slow" tests/integration tests/e2e
 
 .PHONY: test-all
 test-all: venv test-cluster ## All tests
-	$(PYTEST) tests
+	$(UNIT) tests/unit tests/contract
+	$(PYTEST) tests --ignore=tests/unit --ignore=tests/contract
 
 .PHONY: test-unit
 test-unit: venv ## The tests that need no cluster
-	$(BIN)/pytest tests/unit tests/contract $(ARGS)
+	$(UNIT) tests/unit tests/contract
 
 .PHONY: differences
 differences: venv ## Compare grids, quantiles and early termination with W&B's own library

@@ -220,6 +220,7 @@ def ten_thousand(long_page: str) -> Read:
     return Read.of(long_page)
 
 
+@pytest.mark.slow
 class TestMany:
     def test_what_is_left_out_of_a_plot_is_told(self, ten_thousand: Read) -> None:
         assert re.search(r"Shown is every 5th of [89],\d{3} runs with a value\.", ten_thousand.text)
