@@ -27,7 +27,7 @@ ensure_cluster = if dev/cluster get clusters | grep -qx "$(1)"; then verb="expor
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate $(UPGRADE)
 # Python programs whose names don't say so.
-EXECUTABLES := dev/argocd-cm dev/cluster dev/demo dev/image dev/manifests dev/release dev/values
+EXECUTABLES := dev/argocd-cm dev/cluster dev/demo dev/image dev/manifests dev/release dev/values dev/version
 
 .PHONY: help
 help: ## Say what there is
@@ -81,7 +81,8 @@ crds: venv ## Generate crds/ from the models
 	$(BIN)/python -m sweep_operator.api.crd
 
 .PHONY: manifests
-manifests: crds ## Copy the CRDs into the chart, render manifests/ from it, and list its values
+manifests: crds ## Copy the CRDs into the chart, render manifests/ from it, list its values, spread the version
+	dev/version
 	dev/manifests
 	$(BIN)/python dev/values
 	dev/argocd-cm
@@ -113,6 +114,7 @@ lint: venv ## Style, types and layers
 .PHONY: verify
 verify: lint ## Lint, and check that generated files are current
 	$(BIN)/python -m sweep_operator.api.crd --check
+	dev/version --check
 	dev/manifests --check
 	$(BIN)/python dev/values --check
 	dev/argocd-cm --check
