@@ -60,6 +60,7 @@ def cli(kube: Kube) -> Cli:
     return Cli(kube)
 
 
+@pytest.mark.slow
 def test_pause_halts_new_runs_while_existing_ones_go_on_and_resume_goes_on(
     kube: Kube, cli: Cli
 ) -> None:

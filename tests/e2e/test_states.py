@@ -208,6 +208,7 @@ def test_an_edit_back_is_refused_and_says_what_to_do(kube: Kube, first: str, the
     assert "new Sweep" in said
 
 
+@pytest.mark.slow
 def test_lowered_parallelism_waits_and_raised_parallelism_fills(kube: Kube) -> None:
     kube.apply(sweep("s", CHOICES, "sleep 5", runCap=8, parallelism=4))
     kube.until("sweep", "s", running(4))

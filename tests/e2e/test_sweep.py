@@ -131,6 +131,7 @@ def test_a_failing_run_is_failed_and_its_sweep_goes_on(kube: Kube) -> None:
     assert any(event["reason"] == "RunsFailed" for event in events)
 
 
+@pytest.mark.slow
 def test_a_finished_job_goes_after_its_time_and_the_best_one_stays(kube: Kube) -> None:
     kube.apply(
         sweep(

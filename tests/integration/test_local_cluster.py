@@ -120,6 +120,7 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Kubectl]
     assert not (folder / ".kube").exists()
 
 
+@pytest.mark.slow
 def test_two_clusters_are_there_at_once(clusters: list[Kubectl]) -> None:
     names = cluster("get", "clusters").stdout.split()
     for kubectl in clusters:
@@ -236,6 +237,7 @@ def remains(name: str, addresses: Addresses) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_what_a_killed_creation_left_is_cleaned_up_and_deletion_leaves_nothing() -> None:
     delete(BROKEN)
     creation = subprocess.Popen(
