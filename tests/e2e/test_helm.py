@@ -104,7 +104,7 @@ def test_its_own_test_runs_three_runs_and_leaves_nothing(alone: Kube, releases: 
     release = releases("tried")
     release.install()
     assert "Phase:          Succeeded" in release.test()
-    alone.run("wait", "sweeps,jobs", "--all", "--all-namespaces", "--for=delete", "--timeout=60s")
+    release.kube.run("wait", "sweeps,jobs", "--all", "--for=delete", "--timeout=60s")
     left = release.kube.run("get", "pods,roles,rolebindings,serviceaccounts", "--output=name")
     assert "-test" not in left
 

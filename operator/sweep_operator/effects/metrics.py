@@ -176,6 +176,9 @@ REASONS = (
 )
 """Why attempts are taken away; what pods tell beyond these could be anything."""
 
+DISCOVERY = "discovery"
+"""In place of a resource, where a request is for none."""
+
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
 
@@ -305,6 +308,8 @@ def request_of(method: str, path: str) -> tuple[str, str]:
     """The verb and the resource of a request, in the words of roles: patch, sweeps/status."""
     parts = path.split("/")  # "", api, v1, ... or "", apis, group, version, ...
     at = 3 if parts[1] == "api" else 4
+    if len(parts) <= at:  # what there is on the server: /apis, /apis/group/version
+        return "get", DISCOVERY
     if parts[at] == "namespaces" and len(parts) > at + 2:
         at += 2
     named = len(parts) > at + 1

@@ -90,6 +90,8 @@ class TestRequests:
             ("WATCH", paths.pods(None), "watch", "pods"),
             ("POST", "/apis/authentication.k8s.io/v1/tokenreviews", "create", "tokenreviews"),
             ("GET", "/api/v1/namespaces/lab", "get", "namespaces"),
+            ("GET", "/apis", "get", "discovery"),
+            ("GET", "/apis/sweep-operator.io/v1alpha1", "get", "discovery"),
         ],
     )
     def test_they_are_called_as_roles_call_them(
