@@ -65,7 +65,7 @@ def _debian(control: Message) -> Component:
 
 def _python(metadata: Message) -> Component:
     name, version = metadata["Name"], metadata["Version"]
-    found = _component(PackageURL("pypi", None, name.lower().replace("_", "-"), version))
+    found = _component(PackageURL("pypi", None, name, version))
     if spoken := metadata["License-Expression"]:
         found.licenses.add(LicenseFactory().make_from_string(spoken))
     return found

@@ -79,7 +79,7 @@ class Controller:
         self.metrics = metrics or Metrics()
         self.queue = WorkQueue(self.metrics.waited)
         self.cache = Cache(on_change=self._changed)
-        self.sweeps_heard: dict[str, Hearing] = {}
+        self._sweeps_heard: dict[str, Hearing] = {}
         """Of kopf's watches, by their paths."""
         self._suggester = Suggester(metrics=self.metrics)
         self._recorder = Recorder(
@@ -118,11 +118,11 @@ class Controller:
 
     def hearing_of_sweeps(self, path: str) -> Hearing:
         """Where it is said what the API server says on a watch of Sweeps."""
-        return self.sweeps_heard.setdefault(path, Hearing(time.monotonic))
+        return self._sweeps_heard.setdefault(path, Hearing(time.monotonic))
 
     def _hearings(self) -> Iterable[tuple[str, Hearing]]:
         """The watches that are under way, by their paths; a standby's are kopf's alone."""
-        yield from self.sweeps_heard.items()
+        yield from self._sweeps_heard.items()
         if self._leads:
             for watches in self._watches.values():
                 yield from ((each.path, each.hearing) for each in watches)

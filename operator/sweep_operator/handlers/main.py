@@ -18,7 +18,7 @@ import kopf
 from aiohttp import web
 from kubernetes.aio.client import Configuration
 
-from sweep_operator.api.names import GROUP, VERSION
+from sweep_operator.api.names import DNS_LABEL, GROUP, VERSION
 from sweep_operator.effects.api import Api
 from sweep_operator.effects.cache import key_of
 from sweep_operator.effects.leadership import RENEW_EVERY
@@ -33,6 +33,9 @@ from sweep_operator.handlers.probes import probes
 from sweep_operator.handlers.reports import reports
 
 logger = logging.getLogger(__name__)
+
+MAX_NAMESPACE = 63
+"""Characters of a namespace's name."""
 
 
 def main() -> None:
@@ -152,10 +155,7 @@ async def run(
 
 async def serve(stack: AsyncExitStack, application: web.Application, port: int) -> None:
     """Answer on a port until the stack is closed."""
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, port=port).start()
+    await web.TCPSite(await _runner(stack, application), port=port).start()
 
 
 async def serve_anybody(
@@ -176,9 +176,7 @@ async def serve_anybody(
         certificates: None for plain HTTP.
         host: an address; None for all of this machine's.
     """
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
+    runner = await _runner(stack, application)
     assert runner.server is not None, "it is set up"  # noqa: S101
     server = await asyncio.get_running_loop().create_server(
         connections.of(runner.server),
@@ -192,6 +190,14 @@ async def serve_anybody(
         keeper = asyncio.create_task(certificates.keep(), name="certificates")
         stack.callback(keeper.cancel)
     return int(server.sockets[0].getsockname()[1])
+
+
+async def _runner(stack: AsyncExitStack, application: web.Application) -> web.AppRunner:
+    """An application that is ready to be served, until the stack is closed."""
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    return runner
 
 
 def registry(
@@ -251,7 +257,7 @@ def settings(namespaces: Sequence[str] = ()) -> kopf.OperatorSettings:
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
     for name in names:
-        if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+        if len(name) > MAX_NAMESPACE or not re.fullmatch(DNS_LABEL, name):
             raise argparse.ArgumentTypeError(
                 f"{name!r} is no namespace's name: write names with commas between them, as a,b"
             )
