@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from tests.fakes.apiserver import ApiServer, Clock
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.hearing import Hearing
 from sweep_operator.effects.metrics import LEADER, LISTS, WATCH_SILENCE, WATCHES, Metrics
-from sweep_operator.handlers import controller
+from sweep_operator.effects.workqueue import Key
 from sweep_operator.handlers.connection import kopf_session
 from sweep_operator.handlers.controller import SILENCE, Controller, Identity
 from sweep_operator.handlers.probes import probes
@@ -41,18 +40,17 @@ class Setup:
 
 
 @asynccontextmanager
-async def standby(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Setup]:
+async def standby() -> AsyncIterator[Setup]:
     clock = Clock()
-    monkeypatch.setattr(controller, "time", SimpleNamespace(monotonic=clock, time=clock))
     server = ApiServer()
-    operator = Controller(server, server, Identity("me", "system"))
+    operator = Controller(server, server, Identity("me", "system"), monotonic=clock, wall=clock)
     async with TestClient(TestServer(probes(operator))) as client:
         yield Setup(clock, client, operator, server)
 
 
 @asynccontextmanager
-async def leader(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Setup]:
-    async with standby(monkeypatch) as setup:
+async def leader() -> AsyncIterator[Setup]:
+    async with standby() as setup:
         task = asyncio.create_task(setup.operator.run())
         await everything()
         assert setup.operator.takes_reports
@@ -70,25 +68,23 @@ async def everything() -> None:
 Check = Callable[[Setup], Awaitable[None]]
 
 
-def lead(monkeypatch: pytest.MonkeyPatch, check: Check) -> None:
+def lead(check: Check) -> None:
     async def main() -> None:
-        async with leader(monkeypatch) as setup:
+        async with leader() as setup:
             await check(setup)
 
     asyncio.run(main())
 
 
-def stand_by(monkeypatch: pytest.MonkeyPatch, check: Check) -> None:
+def stand_by(check: Check) -> None:
     async def main() -> None:
-        async with standby(monkeypatch) as setup:
+        async with standby() as setup:
             await check(setup)
 
     asyncio.run(main())
 
 
-def test_a_leader_that_works_is_alive_ready_and_says_that_it_leads(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_leader_that_works_is_alive_ready_and_says_that_it_leads() -> None:
     async def check(setup: Setup) -> None:
         setup.operator.hearing_of_sweeps(SWEEPS).begin()
         setup.clock.now += SILENCE
@@ -99,24 +95,20 @@ def test_a_leader_that_works_is_alive_ready_and_says_that_it_leads(
         assert f"{LEADER.name} 1.0" in text
         assert f'{WATCH_SILENCE.name}{{resource="jobs"}} {SILENCE}' in text
 
-    lead(monkeypatch, check)
+    lead(check)
 
 
-def test_a_standby_is_alive_ready_and_says_that_it_does_not_lead(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_standby_is_alive_ready_and_says_that_it_does_not_lead() -> None:
     async def check(setup: Setup) -> None:
         setup.clock.now += 10 * SILENCE
         assert await setup.ask("/livez") == (200, "ok")
         assert await setup.ask("/readyz") == (200, "ok")
         assert f"{LEADER.name} 0.0" in (await setup.ask("/metrics"))[1]
 
-    stand_by(monkeypatch, check)
+    stand_by(check)
 
 
-def test_a_leader_whose_watch_of_jobs_hangs_is_neither_alive_nor_ready(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_leader_whose_watch_of_jobs_hangs_is_neither_alive_nor_ready() -> None:
     async def check(setup: Setup) -> None:
         setup.clock.now += SILENCE + 1
         status, why = await setup.ask("/livez")
@@ -124,10 +116,10 @@ def test_a_leader_whose_watch_of_jobs_hangs_is_neither_alive_nor_ready(
         assert "/apis/batch/v1/jobs" in why
         assert (await setup.ask("/readyz"))[0] == 503
 
-    lead(monkeypatch, check)
+    lead(check)
 
 
-def test_so_is_a_standby_whose_watch_of_sweeps_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_is_a_standby_whose_watch_of_sweeps_hangs() -> None:
     async def check(setup: Setup) -> None:
         setup.operator.hearing_of_sweeps(SWEEPS).begin()
         setup.clock.now += SILENCE + 1
@@ -136,10 +128,10 @@ def test_so_is_a_standby_whose_watch_of_sweeps_hangs(monkeypatch: pytest.MonkeyP
         setup.operator.hearing_of_sweeps(SWEEPS).word()
         assert await setup.ask("/livez") == (200, "ok")
 
-    stand_by(monkeypatch, check)
+    stand_by(check)
 
 
-def test_one_watch_of_several_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_watch_of_several_is_enough() -> None:
     async def check(setup: Setup) -> None:
         one, other = (f"/apis/g/v1/namespaces/{name}/sweeps" for name in ("one", "other"))
         for path in (one, other):
@@ -149,7 +141,7 @@ def test_one_watch_of_several_is_enough(monkeypatch: pytest.MonkeyPatch) -> None
         assert await setup.ask("/livez") == (503, f"no word from the watch of {one}")
         assert setup.value(WATCH_SILENCE.name, resource="sweeps") == SILENCE + 1
 
-    stand_by(monkeypatch, check)
+    stand_by(check)
 
 
 class ApiServerOfKopf:
@@ -252,7 +244,7 @@ def test_a_pass_that_fails_is_counted_by_what_failed(monkeypatch: pytest.MonkeyP
                 raise error
 
             monkeypatch.setattr(setup.operator._reconciler, "reconcile", fail)
-            setup.operator.queue.add(controller.Key("lab", "u"))
+            setup.operator.queue.add(Key("lab", "u"))
             await everything()
         assert setup.value(name, kind="api") == 1
         assert setup.value(name, kind="defect") == 1
@@ -260,4 +252,4 @@ def test_a_pass_that_fails_is_counted_by_what_failed(monkeypatch: pytest.MonkeyP
         assert setup.value(took) == 2
         assert setup.value("sweep_operator_queue_wait_seconds_count") == 2
 
-    lead(monkeypatch, check)
+    lead(check)

@@ -63,6 +63,8 @@ class Controller:
         namespaces: whose sweeps it runs; none for those of all.
         report_ca: tells the authority by which they verify it, as PEM; empty for those known.
         metrics: what is counted; None for counts that nobody reads.
+        monotonic: a clock that never goes back, in seconds.
+        wall: seconds since the epoch.
     """
 
     def __init__(
@@ -74,7 +76,14 @@ class Controller:
         namespaces: Sequence[str] = (),
         report_ca: Callable[[], str] = str,
         metrics: Metrics | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        def written() -> str:
+            return micro_timestamp(wall())
+
+        self._monotonic = monotonic
         self.identity = identity
         self.metrics = metrics or Metrics()
         self.queue = WorkQueue(self.metrics.waited)
@@ -83,15 +92,15 @@ class Controller:
         """Of kopf's watches, by their paths."""
         self._suggester = Suggester(metrics=self.metrics)
         self._recorder = Recorder(
-            api, identity.name, now=_wall, clock=time.monotonic, metrics=self.metrics
+            api, identity.name, now=written, clock=monotonic, metrics=self.metrics
         )
         self.leadership = Leadership(
             lease_api,
             identity.namespace,
             LEASE,
             identity.name,
-            monotonic=time.monotonic,
-            wall=_wall,
+            monotonic=monotonic,
+            wall=written,
             address=identity.address,
         )
         self._reconciler = Reconciler(
@@ -99,7 +108,7 @@ class Controller:
             self.cache,
             self._recorder,
             may_create=lambda: self.leadership.holds,
-            clock=time.time,
+            clock=wall,
             report_url=report_url,
             report_ca=report_ca,
             suggester=self._suggester,
@@ -107,7 +116,7 @@ class Controller:
         )
         children = Children(api, self.cache, self.metrics)
         self.reporter = Reporter(children, self.cache, metrics=self.metrics)
-        self.tokens = Tokens(api, time.monotonic)
+        self.tokens = Tokens(api, monotonic)
         self._watches: dict[str | None, list[Reflector]] = {
             namespace: self._reflectors(api, namespace) for namespace in namespaces or (None,)
         }
@@ -118,7 +127,7 @@ class Controller:
 
     def hearing_of_sweeps(self, path: str) -> Hearing:
         """Where it is said what the API server says on a watch of Sweeps."""
-        return self._sweeps_heard.setdefault(path, Hearing(time.monotonic))
+        return self._sweeps_heard.setdefault(path, Hearing(self._monotonic))
 
     def _hearings(self) -> Iterable[tuple[str, Hearing]]:
         """The watches that are under way, by their paths; a standby's are kopf's alone."""
@@ -194,7 +203,7 @@ class Controller:
                 api,
                 path(namespace),
                 sink if namespace is None else sink.within(namespace),
-                clock=time.monotonic,
+                clock=self._monotonic,
                 label_selector=LABEL_SWEEP_UID,
                 metrics=self.metrics,
             )
@@ -220,13 +229,13 @@ class Controller:
             key = await self.queue.take()
             sweep = self.cache.sweeps.get(key)
             name = sweep["metadata"]["name"] if sweep else key.uid
-            began = time.monotonic()
+            began = self._monotonic()
             try:
                 with concerning(f"{key.namespace}/{name}"):
                     await self._pass(key)
             finally:
                 self.queue.done(key)
-                self.metrics.pass_took(time.monotonic() - began)
+                self.metrics.pass_took(self._monotonic() - began)
 
     async def _pass(self, key: Key) -> None:
         try:
@@ -246,7 +255,3 @@ class Controller:
                 self.queue.add_after(key, look_again)
             elif key not in self.cache.sweeps:
                 self.queue.forget(key)
-
-
-def _wall() -> str:
-    return micro_timestamp(time.time())
