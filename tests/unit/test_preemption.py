@@ -7,6 +7,7 @@ import pytest
 from tests.fakes.world import NAMESPACE, Result, World, sweep
 
 from sweep_operator.effects.api import ApiError
+from sweep_operator.planning.steps import POD_LAG
 from sweep_operator.planning.times import timestamp
 
 REFUSED = ApiError(403, "Forbidden", 'nodes "node-1" is forbidden')
@@ -109,6 +110,26 @@ class TestRequeue:
         world = asyncio.run(main())
         assert world.made("jobs") == ["a-1-1"]
         assert status(world)["phase"] == "Killed"
+
+    def test_a_pod_that_the_watch_still_calls_running_is_no_witness(self) -> None:
+        """It was deleted, and is gone: what is left of its end is in the Job's condition."""
+
+        async def main() -> World:
+            world = await running_world()
+            world.end_job("a-1-1", Result(143))
+            message = "Container main for pod lab/p failed with exit code 143 matching FailJob rule"
+            conditions = world.server.named("jobs", "a-1-1")["status"]["conditions"]
+            conditions[0]["message"] = f"{message} at index 1"
+            world.server.change("jobs", "a-1-1", {"status": {"conditions": conditions}})
+            world.server.remove("pods", "a-1-1-pod")
+            world.clock.now += POD_LAG
+            world.deliver("jobs")
+            await world.reconcile()
+            return world
+
+        world = asyncio.run(main())
+        (attempt,) = status(world)["attempts"]
+        assert (attempt["outcome"], attempt["reason"]) == ("Crashed", "PodDeleted")
 
     def test_it_goes_before_new_runs(self) -> None:
         async def main() -> World:

@@ -69,13 +69,17 @@ class Children:
         return await self._read(intent, paths.jobs(intent.namespace, name), name, self._cache.jobs)
 
     async def read_pods(self, intent: Intent, job: JobFacts) -> None:
-        """Read a Job's pods as they are now."""
+        """Read an ended Job's pods as they are now; one that is gone won't say its last word."""
         found = await self._api.get(
             paths.pods(intent.namespace),
             labelSelector=f"batch.kubernetes.io/controller-uid={job.uid}",
         )
         for pod in found["items"]:
             self._cache.pods.answer(pod)
+        known = self._cache.ledger(key_of_owner(intent)).pods.get(job.number, {}).get(job.name)
+        there = {pod["metadata"]["uid"] for pod in found["items"]}
+        if known is not None and known.uid not in there:
+            self._cache.pods.drop({"metadata": {"namespace": intent.namespace, "name": known.name}})
 
     async def events_of_program(self, intent: Intent, job: JobFacts) -> frozenset[str]:
         """What the kubelet has told in the last hour of the program of a Job, now podless."""
