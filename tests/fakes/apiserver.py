@@ -6,6 +6,7 @@ of its own, a status is written apart from the rest, a watch tells of every writ
 
 import asyncio
 import json
+import marshal
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -409,7 +410,7 @@ def _selected(thing: Json, params: Json) -> bool:
 
 
 def _copy(thing: Any) -> Any:
-    return json.loads(json.dumps(thing))
+    return marshal.loads(marshal.dumps(thing))
 
 
 def _normal(thing: Any) -> Any:

@@ -1,33 +1,84 @@
-"""An event loop whose time goes by only when nothing is left to do, and then at once."""
+"""An event loop whose time goes by only when nothing is left to do, and then at once.
+
+Callbacks belong to processes, by their context: one that is asleep (SIGSTOP) runs none of its own
+until it is woken, while time goes by for the others.
+"""
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from heapq import heappop
 from typing import Any, TypeVar
-
-from typing_extensions import override
 
 T = TypeVar("T")
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Sleeping costs nothing, and is over in the order of its ends."""
+@dataclass(eq=False)
+class Process:
+    """What runs apart from the rest: it can be stopped, woken and killed.
+
+    Attributes:
+        name: for people.
+        skew: seconds by which its wall clock is wrong.
+        asleep: it runs nothing at the moment.
+        dead: nothing that it sends arrives any more.
+    """
+
+    name: str
+    skew: float = 0.0
+    asleep: bool = False
+    dead: bool = False
+    missed: list[asyncio.Handle] = field(default_factory=list)
+
+
+PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
+"""Whose code runs; None for the world's own."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Virtual time, in seconds from 0."""
+
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
 
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
-        select = self._selector.select  # type: ignore[attr-defined]
 
-        def skip(timeout: float | None) -> Any:
-            if timeout is None:
-                raise AssertionError("everybody waits, and nothing will ever happen")
-            self._now += max(timeout, 0.0)
-            return select(0)
-
-        self._selector.select = skip  # type: ignore[attr-defined]
-
-    @override
     def time(self) -> float:
+        """Seconds since the simulation began."""
         return self._now
+
+    def wake(self, process: Process) -> None:
+        """Let a process go on (SIGCONT)."""
+        process.asleep = False
+        self._ready.extend(process.missed)
+        process.missed.clear()
+
+    def _run_once(self) -> None:
+        if not self._ready:
+            if not self._scheduled:
+                raise AssertionError("everybody waits, and nothing will ever happen")
+            self._now = max(self._now, self._scheduled[0].when())
+        while self._scheduled and self._scheduled[0].when() <= self._now:
+            self._ready.append(heappop(self._scheduled))
+        for _ in range(len(self._ready)):
+            handle = self._ready.popleft()
+            if handle.cancelled():
+                continue
+            process = handle._context.get(PROCESS)  # type: ignore[attr-defined]
+            if process is not None and process.asleep:
+                process.missed.append(handle)
+            else:
+                handle._run()
+
+    def _process_events(self, events: Any) -> None:
+        """Nothing comes from outside."""
+
+    def _write_to_self(self) -> None:
+        """Nor does anything wait for it."""
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

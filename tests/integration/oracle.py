@@ -19,7 +19,7 @@ class Fate(Enum):
     """What becomes of a run that hasn't ended."""
 
     GOES_ON = "has a Job, or waits for a slot"
-    HELD = "is Pending, without a Job"
+    HELD = "is Pending, without a Job, or was Crashed before that"
     REFUSED = "is Pending, without a Job, which the API server refuses"
     NOT_STARTED = "is Killed, NotStarted"
     CANCELLED = "is Killed, Cancelled"
@@ -178,7 +178,8 @@ def _has_fate(must: Fate, run: Run, now: Picture) -> bool:
             full = len(_active(now)) >= now.spec["parallelism"]
             return full and run.phase in ("Pending", "Crashed")
         case Fate.HELD:
-            return run.phase == "Pending" and not run.jobs
+            lost = run.phase == "Crashed" and not run.active  # before it was held
+            return lost or (run.phase == "Pending" and not run.jobs)
         case Fate.REFUSED:
             return run.phase == "Pending" and not run.active
         case Fate.NOT_STARTED:

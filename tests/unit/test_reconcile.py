@@ -3,18 +3,14 @@
 import asyncio
 import contextlib
 import json
-from random import Random
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from tests.fakes import virtual
-from tests.fakes.apiserver import EPOCH, NO_ANSWER, ApiServer, Call, Fault
+from tests.fakes.apiserver import NO_ANSWER, Call, Fault
 from tests.fakes.world import Result, World, sweep
 
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.cache import Cache
-from sweep_operator.handlers import controller
 from sweep_operator.reconcile import start as starting
 from sweep_operator.reconcile.sweep import Reconciler
 
@@ -1011,117 +1007,6 @@ class TestInvalidSpecs:
         world = World(sweep(template={"spec": {"template": {"spec": pod}}}))
         asyncio.run(world.live(lambda: finished(world)))
         assert sorted(world.made("jobs")) == JOBS
-
-
-class Client:
-    """One process's way to the server, which ends with it."""
-
-    def __init__(self, server: ApiServer) -> None:
-        self._server = server
-        self.dead = False
-
-    def __getattr__(self, name: str) -> Any:
-        if self.dead:
-            raise asyncio.CancelledError
-        return getattr(self._server, name)
-
-
-class Deployment:
-    """Operators as they are installed, one after the other or two at a time, in virtual time."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, random: Random, world: World) -> None:
-        loop = asyncio.get_running_loop()
-        times = SimpleNamespace(monotonic=loop.time, time=lambda: EPOCH + loop.time())
-        monkeypatch.setattr(controller, "time", times)
-        world.server.clock = times.time
-        world.server.latency = lambda: random.choice([0.0, 0.01, 0.2, 0.8])
-        self._random = random
-        self._world = world
-        self._count = 0
-        self.tasks: dict[asyncio.Task[None], Client] = {}
-
-    def start(self) -> None:
-        """Start one more operator."""
-        self._count += 1
-        client = Client(self._world.server)
-        api = cast("ApiServer", client)
-        operator = controller.Controller(
-            api, api, controller.Identity(f"operator-{self._count}", "system")
-        )
-
-        async def live() -> None:
-            feeding = asyncio.create_task(self._feed(operator))
-            try:
-                await operator.run()
-            finally:
-                feeding.cancel()
-
-        self.tasks[asyncio.create_task(live())] = client
-
-    def end(self, *, kill: bool) -> None:
-        """End the oldest operator: by kill -9, or as the kubelet asks for it."""
-        task, client = next(iter(self.tasks.items()))
-        client.dead = kill
-        task.cancel()
-        del self.tasks[task]
-
-    async def _feed(self, operator: controller.Controller) -> None:
-        """kopf's part: Sweeps as they are, and then as they change."""
-        for thing in self._world.server.of("sweeps"):
-            operator.cache.put_sweep(thing)
-        path = "/apis/sweep-operator.io/v1alpha1/sweeps"
-        version = str(self._world.server.version)
-        async for event in self._world.server.watch(path, resourceVersion=version):
-            operator.cache.put_sweep(event["object"])
-
-    async def run_jobs(self) -> None:
-        """The cluster's part: Jobs get pods, which start and end, each when it likes."""
-        world = self._world
-        while True:
-            await asyncio.sleep(self._random.uniform(0.5, 1.5))
-            world.step(self._random.random)
-
-
-class TestWholeOperators:
-    @pytest.mark.parametrize("seed", range(2))
-    def test_sixty_runs_six_at_a_time_survive_twenty_ends_of_the_operator(
-        self, monkeypatch: pytest.MonkeyPatch, seed: int
-    ) -> None:
-        """Kills and rolling updates, with what is on the wire at that moment."""
-        random = Random(seed)
-        wanted: dict[str, Any] = {"runCap": 60, "parallelism": 6}
-
-        async def main() -> World:
-            world = World(sweep(**wanted))
-            deployment = Deployment(monkeypatch, random, world)
-            jobs = asyncio.create_task(deployment.run_jobs())
-            deployment.start()
-            for _ in range(20):
-                await asyncio.sleep(random.uniform(0.0, 20.0))
-                if random.random() < 0.5:  # a rolling update: the new one comes first
-                    deployment.start()
-                    await asyncio.sleep(random.uniform(0.0, 3.0))
-                    deployment.end(kill=False)
-                else:
-                    deployment.end(kill=True)
-                    deployment.start()
-            for _ in range(600):
-                await asyncio.sleep(1.0)
-                if finished(world):
-                    break
-            deployment.end(kill=False)
-            jobs.cancel()
-            return world
-
-        world = virtual.run(main())
-        names = [f"a-{number}" for number in range(1, 61)]
-        assert sorted(world.made("sweepruns")) == sorted(names)
-        assert sorted(world.made("jobs")) == sorted(f"{name}-1" for name in names)
-        assert world.most_active <= 6
-        assert world.status["runs"]["finished"] == 60
-        plan = World(sweep(**wanted))
-        asyncio.run(plan.live(lambda: finished(plan)))
-        assert world.parameters == plan.parameters
 
 
 def test_a_ghost_whose_name_another_sweep_has_is_forgotten() -> None:

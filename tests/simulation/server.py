@@ -1,0 +1,147 @@
+"""An API server across a network: requests travel, get lost or come late, and watches lag.
+
+What it keeps and how it answers is tests.fakes.apiserver's; here is what lies between.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable
+from contextvars import Context
+from operator import attrgetter
+from typing import Any
+
+from tests.fakes.apiserver import EPOCH, GONE, ApiServer, Call, Event, _copy, _selected
+from tests.fakes.virtual import PROCESS, Process
+from tests.simulation.weather import LEASE_TIMEOUT, NO_ANSWER, TIMEOUT, Weather
+from typing_extensions import override
+
+from sweep_operator.effects.api import ApiError
+
+BOOKMARK_EVERY = 60.0
+"""Seconds without an event after which a watch tells how far it has come."""
+
+UNWATCHED = ("leases", "events")
+
+Json = dict[str, Any]
+
+
+class Server(ApiServer):
+    """The API server as operators reach it.
+
+    Attributes:
+        sent: is told of each request when it leaves its sender.
+        acting: the request that takes effect at the moment; None while the world itself writes.
+        happened: is told of each write, whoever's.
+        told_to_go: is told of each pod that is deleted, and its grace period in seconds.
+        known: (process, uid): which process has been told of what, by a watch or an answer.
+    """
+
+    def __init__(self, weather: Weather) -> None:
+        self._loop = asyncio.get_running_loop()
+        super().__init__(clock=lambda: EPOCH + self._loop.time())
+        self.weather = weather
+        self.sent: Callable[[Process, Call], None] = lambda _process, _call: None
+        self.acting: Call | None = None
+        self.known: set[tuple[str, str]] = set()
+        self._waiting: dict[str, list[asyncio.Event]] = defaultdict(list)
+        """By plural: who wants to hear of the next write."""
+        self.happened: Callable[[Event], None] = lambda _event: None
+        self.told_to_go: Callable[[Json, float | None], None] = lambda _pod, _grace: None
+
+    def later(self, delay: float, act: Callable[..., object], *arguments: object) -> None:
+        """Have something happen in the world, whoever's code runs now."""
+        self._loop.call_later(delay, act, *arguments, context=Context())
+
+    @override
+    async def _answer(self, call: Call, act: Callable[[], Json]) -> Json:
+        process = PROCESS.get()
+        assert process is not None
+        if process.dead:
+            raise NO_ANSWER
+        self.sent(process, call)
+        fate = self.weather.fate(self._loop.time(), call.method, call.plural)
+        answer: asyncio.Future[Json] = self._loop.create_future()
+
+        def settle(found: Json | ApiError) -> None:
+            if answer.done():
+                return
+            if isinstance(found, ApiError):
+                answer.set_exception(found)
+            else:
+                answer.set_result(found)
+
+        def arrive() -> None:
+            self.calls.append(call)
+            found: Json | ApiError
+            try:
+                if fate.refused is not None:
+                    raise fate.refused
+                self.acting = call
+                answer_there = _copy(act())
+                found = fate.spoiled or answer_there
+            except ApiError as error:
+                found = error
+            finally:
+                self.acting = None
+            self.later(fate.back, settle, found)
+
+        self.later(fate.there, arrive)
+        try:
+            async with asyncio.timeout(LEASE_TIMEOUT if call.plural == "leases" else TIMEOUT):
+                found = await answer
+        except TimeoutError:
+            raise ApiError(0, "NoAnswer", "timed out") from None
+        if call.method == "POST":
+            self.known.add((process.name, found["metadata"]["uid"]))
+        return found
+
+    @override
+    async def watch(self, path: str, **params: str) -> AsyncGenerator[Json, None]:
+        call = self._call("WATCH", path, params)
+        process = PROCESS.get()
+        assert process is not None
+        await self._answer(call, dict)
+        weather, now = self.weather, self._loop.time
+        if weather.compacted(now()):
+            raise GONE
+        ends = now() + weather.lifetime(now())
+        position = bisect_right(self.log, int(params["resourceVersion"]), key=attrgetter("version"))
+        while now() < ends:
+            while position < len(self.log):
+                event = self.log[position]
+                position += 1
+                if event.plural == call.plural and _selected(event.thing, params):
+                    await asyncio.sleep(weather.lag(now()))
+                    self.known.add((process.name, event.thing["metadata"]["uid"]))
+                    for _ in range(2 if weather.stutters(now()) else 1):
+                        yield {"type": event.type, "object": _copy(event.thing)}
+            news = asyncio.Event()
+            self._waiting[call.plural].append(news)
+            try:
+                async with asyncio.timeout(min(BOOKMARK_EVERY, ends - now())):
+                    await news.wait()
+            except TimeoutError:
+                # All that a watch is told by now; what has just come is told next.
+                version = {"resourceVersion": self._version_at(position)}
+                yield {"type": "BOOKMARK", "object": {"metadata": version}}
+
+    def _version_at(self, position: int) -> str:
+        return str(self.log[position].version - 1 if position < len(self.log) else self.version)
+
+    @override
+    def _delete(self, call: Call, params: Any) -> Json:
+        if call.plural != "pods":
+            return super()._delete(call, params)
+        pods = [self._find(call)] if call.name else self._get(call, params)["items"]
+        for pod in pods:
+            self.told_to_go(pod, call.body.get("gracePeriodSeconds"))
+        return {"status": "Success"}
+
+    @override
+    def _publish(self, event: Event) -> None:
+        if event.plural not in UNWATCHED:
+            self.log.append(event)
+            for news in self._waiting.pop(event.plural, ()):
+                news.set()
+        self.happened(event)
