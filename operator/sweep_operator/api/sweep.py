@@ -514,8 +514,8 @@ class Sweep(ObservedModel):
 def log_pattern(pattern: str) -> Any:
     """Compile a pattern for logs. re2.error where it is none.
 
-    RE2 takes time in proportion to what it reads, whatever the pattern: people's patterns run in
-    the operator.
+    RE2 finds a match in time in proportion to what it reads, whatever the pattern: people's
+    patterns run in the operator. How many matches are looked for is to be bounded there.
     """
     options = re2.Options()
     options.log_errors = False
