@@ -168,10 +168,10 @@ class Sink:
         self._seen[namespace] = max(self._seen.get(namespace, 0), version)
 
     def _take(self, thing: Json, version: int) -> None:
+        name = _name(thing)
         uid = sweep_uid(thing)
         if uid is None:
             return
-        name = _name(thing)
         key = Key(name[0], uid)
         known = self._known.get(name)
         if known is not None:
@@ -182,7 +182,7 @@ class Sink:
         try:
             number = int(thing["metadata"]["labels"][LABEL_RUN_NUMBER])
             self._enter(self._cache.ledger(key), number, thing)
-        except (KeyError, ValueError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             # Anybody can put our labels on an object; that mustn't stop anybody's sweeps.
             logger.warning("Not one of ours: %s/%s (%r)", *name, error)
             self._cache.tidy(key)

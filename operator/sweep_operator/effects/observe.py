@@ -46,7 +46,8 @@ def time_of(text: str | None) -> float | None:
 
 def sweep_uid(thing: Json) -> str | None:
     """The uid of the Sweep that a run, a Job or a pod belongs to."""
-    uid: str | None = thing["metadata"].get("labels", {}).get(LABEL_SWEEP_UID)
+    labels = thing["metadata"].get("labels") or {}
+    uid: str | None = labels.get(LABEL_SWEEP_UID)
     return uid
 
 

@@ -1,6 +1,9 @@
 """Times as Kubernetes writes them and as seconds since the epoch. Must not know what time it is."""
 
 from datetime import UTC, datetime
+from typing import Final
+
+_LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
 def timestamp(seconds: float) -> str:
@@ -14,5 +17,13 @@ def micro_timestamp(seconds: float) -> str:
 
 
 def seconds(text: str) -> float:
-    """Read either as seconds since the epoch."""
-    return datetime.fromisoformat(text).timestamp()
+    """Read either as seconds since the epoch.
+
+    Somebody may have put in by hand what a CRD admits and no clock shows, the 60th second or the
+    year 0: it is the nearest time that can be written, or the epoch.
+    """
+    try:
+        found = datetime.fromisoformat(text.upper()).timestamp()
+    except ValueError:
+        return 0.0
+    return min(max(found, 0.0), _LATEST)
