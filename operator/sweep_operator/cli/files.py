@@ -1,5 +1,6 @@
 """Files: manifests, read as kubectl reads them, and what is written for people to keep."""
 
+import json
 import os
 import re
 import sys
@@ -70,8 +71,15 @@ def documents(text: str) -> list[Json]:
     """A file's documents that are maps, as manifests are."""
     try:
         found = list(yaml.load_all(text, _Loader))
-    except (yaml.YAMLError, ValueError) as error:  # the latter of 2026-13-01, a date that is none
+        json.dumps(
+            found, default=str, skipkeys=True
+        )  # ValueError for what contains itself: &x [*x]
+    except (yaml.YAMLError, ValueError) as error:  # the latter of a date that is none, 2026-13-01
         raise FileError(f"is no YAML: {_problem(error)}") from error
+    except RecursionError as error:
+        raise FileError("is no YAML that can be read: it is nested too deeply") from error
+    except (LookupError, AttributeError, TypeError) as error:  # of !!bool x, !!timestamp x
+        raise FileError("is no YAML: a value isn't of the type that its tag (!!) says") from error
     return [each for each in found if isinstance(each, dict)]
 
 

@@ -46,12 +46,19 @@ def _tokens(template: str) -> Iterator[Token]:
         inner = match[1].strip()
         word, _, rest = inner.partition(" ")
         if re.fullmatch(_QUOTED, inner):
-            yield "text", str(ast.literal_eval(inner))
+            yield "text", _unquoted(inner)
         elif word in ("range", "end"):
             yield word, rest.strip()
         else:
             yield "find", inner
     yield _text(template[at:])
+
+
+def _unquoted(written: str) -> str:
+    try:
+        return str(ast.literal_eval(written))
+    except (SyntaxError, ValueError) as error:  # an escape that is none, a line that ends in it
+        raise ClientError(f"-o jsonpath: {written} is no text: {error.args[0]}") from error
 
 
 def _text(between: str) -> Token:

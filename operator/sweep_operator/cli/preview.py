@@ -14,6 +14,7 @@ from sweep_operator.api.plain import plain
 from sweep_operator.api.sweep import Sweep
 from sweep_operator.cli.files import FileError, Json, documents, read, sweeps
 from sweep_operator.cli.foreign import as_sweep
+from sweep_operator.cli.foreign.conversion import part
 from sweep_operator.cli.output import dumped, table
 from sweep_operator.client.sweep import flat
 from sweep_operator.planning.early_termination import rule_of
@@ -65,7 +66,7 @@ def preview(sweep: Json, count: int, seed: int | None) -> Preview:
     Raises:
         FileError: its spec can't be run.
     """
-    metadata = {"namespace": "default", "uid": "", **(sweep.get("metadata") or {})}
+    metadata = {"namespace": "default", "uid": "", **part(sweep, "metadata", "the manifest")}
     sweep = {**sweep, "metadata": metadata}
     try:
         written = Sweep.model_validate(sweep).spec

@@ -30,6 +30,17 @@ _KINDS: Final = {"clusters": "cluster", "users": "user", "contexts": "context"}
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+_NONE: Final = (
+    yaml.YAMLError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+)
+"""What comes of reading as a kubeconfig what is none."""
+
+
 class Access(NamedTuple):
     """How to talk to a cluster."""
 
@@ -63,6 +74,8 @@ def access(kubeconfig: str | None, context: str | None) -> Access:
         return _of_pod() if in_pod else _chosen(_Config.read(paths), context)
     except (OSError, ValueError) as error:  # a certificate that isn't there, or is none
         raise no_cluster(f"{files}: {error}") from error
+    except (TypeError, AttributeError, LookupError) as error:  # a list where a name should be
+        raise no_cluster(f"{files}: a field isn't what a kubeconfig has there") from error
 
 
 def no_cluster(why: object) -> ClientError:
@@ -102,7 +115,7 @@ class _Config:
                     self._entries[kind].setdefault(each["name"], entry)
         except OSError as error:
             raise no_cluster(f"{file}: {error.strerror}") from error
-        except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except _NONE as error:
             raise no_cluster(f"{file} is no kubeconfig") from error
 
     def get(self, kind: str, name: str) -> Json:
