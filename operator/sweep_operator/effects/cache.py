@@ -174,13 +174,12 @@ class Sink:
             return
         key = Key(name[0], uid)
         known = self._known.get(name)
-        if known is not None:
-            if known.version >= version:
-                return
-            if known.sweep != key:  # the same name, deleted and made again
-                self._forget(name, known)
+        if known is not None and known.version >= version:
+            return
         try:
             number = int(thing["metadata"]["labels"][LABEL_RUN_NUMBER])
+            if known is not None and (known.sweep, known.number) != (key, number):
+                self._forget(name, known)  # made again under its name, or labelled anew
             self._enter(self._cache.ledger(key), number, thing)
         except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             # Anybody can put our labels on an object; that mustn't stop anybody's sweeps.

@@ -312,3 +312,13 @@ def test_nothing_here_waits() -> None:
     """The cache is used between awaits alone: no method may be a coroutine."""
     methods = [getattr(Cache, name) for name in dir(Cache)]
     assert not any(asyncio.iscoroutinefunction(method) for method in methods)
+
+
+def test_a_child_that_is_labelled_anew_is_known_by_its_new_label_alone(cache: Cache) -> None:
+    for number in (1, 2):
+        relabelled = pod(10 + number)
+        relabelled["metadata"]["labels"]["sweep-operator.io/run-number"] = str(number)
+        cache.pods.put(relabelled)
+    assert list(cache.ledger(KEY).pods) == [2]
+    cache.pods.drop(pod(20))
+    assert cache.ledger(KEY).empty
