@@ -298,6 +298,15 @@ class TestRefusals:
 
         self._test(check)
 
+    def test_a_body_that_is_not_what_its_headers_say_is_refused(self) -> None:
+        async def check(service: Service) -> None:
+            sent = {"Authorization": "Bearer good:a-1-1-pod", "Content-Encoding": "gzip"}
+            async with service.client.post(PATH, data=b"no gzip", headers=sent) as answer:
+                assert answer.status == 400
+                assert "send plain JSON" in (await answer.json())["error"]
+
+        self._test(check)
+
     def test_a_body_that_is_too_large_is_refused(self) -> None:
         async def check(service: Service) -> None:
             status, answer = await service.send(body=b" " * (MAX_BODY + 1))

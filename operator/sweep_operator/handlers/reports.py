@@ -124,6 +124,8 @@ async def _body(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError as error:
         raise RefusalError(408, f"the body has not come within {BODY_WITHIN:g} s") from error
+    except web.RequestPayloadError as error:
+        raise RefusalError(400, "the body isn't what its headers say: send plain JSON") from error
 
 
 async def _forward(
