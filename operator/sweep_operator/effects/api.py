@@ -6,6 +6,7 @@ path, where they cost more than all else the operator does (docs/adr/0003).
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -32,13 +33,17 @@ Answered = Callable[[str, str, int, float], None]
 
 
 class ApiError(Exception):
-    """The API server refused a request, or no answer came (code 0)."""
+    """The API server refused a request, or no answer came (code 0).
 
-    def __init__(self, code: int, reason: str, message: str) -> None:
+    `retry_after` is for how many seconds it asks to be left alone.
+    """
+
+    def __init__(self, code: int, reason: str, message: str, retry_after: float = 0.0) -> None:
         super().__init__(f"{code} {reason}: {message}")
         self.code = code
         self.reason = reason
         self.message = message
+        self.retry_after = retry_after
 
 
 class Api:
@@ -133,7 +138,7 @@ class Api:
                 code = response.status
                 self._tell("WATCH", path, code, 0.0)
                 if response.status >= 400:
-                    raise _error(response.status, await response.read())
+                    raise _error(response, await response.read())
                 buffer = b""
                 async for chunk in response.content.iter_any():
                     *lines, buffer = (buffer + chunk).split(b"\n")
@@ -174,7 +179,7 @@ class Api:
         finally:
             self._tell(method, path, code, clock() - began)
         if response.status >= 400:
-            raise _error(response.status, answer)
+            raise _error(response, answer)
         return answer
 
     def _tell(self, method: str, path: str, code: int, seconds: float) -> None:
@@ -202,12 +207,15 @@ def _parsed(text: bytes) -> dict[str, Any]:
     return found
 
 
-def _error(code: int, answer: bytes) -> ApiError:
+def _error(response: aiohttp.ClientResponse, answer: bytes) -> ApiError:
+    code = response.status
+    written = response.headers.get("Retry-After", "")
+    wait = float(written) if re.fullmatch("[0-9]{1,9}", written) else 0.0  # not a date's: no need
     try:
         status = json.loads(answer)
-        return ApiError(code, status.get("reason", ""), status.get("message", ""))
+        return ApiError(code, status.get("reason", ""), status.get("message", ""), wait)
     except (ValueError, AttributeError):
-        return ApiError(code, "", answer[:500].decode(errors="replace"))
+        return ApiError(code, "", answer[:500].decode(errors="replace"), wait)
 
 
 def _words(error: BaseException) -> str:

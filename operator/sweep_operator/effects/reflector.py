@@ -22,6 +22,9 @@ WATCH_SECONDS = "290"
 """The server ends a watch after this; shorter than most load balancers' patience."""
 LONGEST_PAUSE = 10.0
 
+LONGEST_ASKED = 60.0
+"""Seconds for which the server may ask to be left alone."""
+
 
 class Sink(Protocol):
     """Takes in what a reflector sees."""
@@ -79,6 +82,7 @@ class Reflector:
         listed = False
         while True:
             began = self._clock()
+            asked = 0.0
             self.hearing.begin()
             try:
                 if not listed:
@@ -90,11 +94,12 @@ class Reflector:
                 self.hearing.error(error.code)
                 if error.code == 410:
                     listed = False
+                asked = min(error.retry_after, LONGEST_ASKED)
                 logger.warning("Watching %s: %s", self.path, error)
             # A watch that ends at once would otherwise be opened again and again.
             lasted = self._clock() - began
             pause = 0.0 if lasted > LONGEST_PAUSE else min(max(0.1, pause * 2), LONGEST_PAUSE)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(max(pause, asked))
 
     async def _list(self) -> None:
         names: set[tuple[str, str]] = set()

@@ -12,6 +12,9 @@ from typing import NamedTuple
 FIRST_BACKOFF = 0.1
 LONGEST_BACKOFF = 60.0
 
+DROUGHT = 10.0
+"""Seconds without a success after which it isn't the keys that fail: the server does."""
+
 
 class Key(NamedTuple):
     """A Sweep to look at."""
@@ -35,6 +38,9 @@ class WorkQueue:
         self._processing: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
+        """How often in a row; whoever has waited longest for another try comes first."""
+        self._succeeded = float("-inf")
+        """When any key last did."""
         self._available = asyncio.Semaphore(0)
 
     def add(self, key: Key) -> None:
@@ -76,16 +82,42 @@ class WorkQueue:
             self._enqueue(key)
 
     def succeeded(self, key: Key) -> None:
-        """Forget a key's failures."""
+        """Forget a key's failures; after a drought, those of all, which are tried at once."""
         self._failures.pop(key, None)
+        if self._in_drought:
+            for each in list(self._failures):
+                self._failures[each] = 0
+                self._hurry(each)
+        self._succeeded = asyncio.get_running_loop().time()
 
-    def failed(self, key: Key) -> float:
-        """Have a key worked on again after a while, each time a longer one; tell its seconds."""
-        failures = self._failures.get(key, 0)
+    def failed(self, key: Key, least: float = 0.0) -> float:
+        """Have a key worked on again after a while, each time a longer one; tell its seconds.
+
+        Args:
+            key: what was worked on.
+            least: seconds that the server has asked for.
+        """
+        failures = self._failures.pop(key, 0)
         self._failures[key] = failures + 1
         delay = min(FIRST_BACKOFF * 2.0 ** min(failures, 16), LONGEST_BACKOFF)
+        delay = max(delay, min(least, LONGEST_BACKOFF))
         self.add_after(key, delay)
         return delay
+
+    def probe(self) -> None:
+        """In a drought, try the key that has waited longest: so its end is soon found out."""
+        if self._in_drought and self._failures:
+            self._hurry(next(iter(self._failures)))
+
+    @property
+    def _in_drought(self) -> bool:
+        return asyncio.get_running_loop().time() - self._succeeded > DROUGHT
+
+    def _hurry(self, key: Key) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+            self.add(key)
 
     def forget(self, key: Key) -> None:
         """Drop all that is known of a key that won't come again."""

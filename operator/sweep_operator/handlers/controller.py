@@ -37,6 +37,9 @@ WORKERS = 8
 SILENCE = 400.0
 """Seconds without a word from a watch, which the server ends well before: it hangs."""
 
+PROBE_EVERY = 5.0
+"""Seconds between tries of one sweep while all fail: all others go on with the first success."""
+
 LEASE = "sweep-operator"
 
 
@@ -183,6 +186,7 @@ class Controller:
                 for namespace in self._watches:
                     watching = self._watch(namespace, group)
                     group.create_task(watching, name=f"watch {namespace or 'all namespaces'}")
+                group.create_task(self._probe(), name="probe")
                 for index in range(WORKERS):
                     group.create_task(self._work(), name=f"worker {index}")
         finally:
@@ -224,6 +228,11 @@ class Controller:
         if not self.must_list(key.namespace):
             self.queue.add(key)
 
+    async def _probe(self) -> None:
+        while True:
+            await asyncio.sleep(PROBE_EVERY)
+            self.queue.probe()
+
     async def _work(self) -> None:
         while True:
             key = await self.queue.take()
@@ -241,7 +250,7 @@ class Controller:
         try:
             look_again = await self._reconciler.reconcile(key)
         except ApiError as error:
-            delay = self.queue.failed(key)
+            delay = self.queue.failed(key, error.retry_after)
             self.metrics.pass_failed(defect=False)
             logger.warning("%s; again in %.1f s", error, delay)
         except Exception:

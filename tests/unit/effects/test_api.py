@@ -228,3 +228,21 @@ class TestWatch:
         with pytest.raises(ApiError) as caught:
             ask(self.streams(b"<html>\n"), self.events)
         assert caught.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7.0), ("", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0), ("-1", 0)],
+)
+def test_for_how_long_the_server_asks_to_be_left_alone_is_told(header: str, seconds: float) -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": header} if header else {})
+
+    async def scenario(api: Api) -> float:
+        try:
+            await api.get(UP)
+        except ApiError as error:
+            return error.retry_after
+        raise AssertionError
+
+    assert ask(handler, scenario) == seconds

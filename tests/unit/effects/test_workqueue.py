@@ -5,6 +5,7 @@ import asyncio
 from tests.fakes.virtual import run
 
 from sweep_operator.effects.workqueue import (
+    DROUGHT,
     FIRST_BACKOFF,
     LONGEST_BACKOFF,
     Key,
@@ -220,3 +221,58 @@ class TestFailures:
             return await taken(queue)
 
         assert run(main()) == []
+
+    def test_it_is_never_tried_before_the_server_asks_for_it(self) -> None:
+        async def main() -> tuple[float, float, float]:
+            queue = WorkQueue()
+            return queue.failed(A, 3.0), queue.failed(B, 0.0), queue.failed(C, 1e9)
+
+        assert run(main()) == (3.0, FIRST_BACKOFF, LONGEST_BACKOFF)
+
+
+class TestAfterADrought:
+    """Nothing has succeeded for a while: the server is at fault, and its return is for all."""
+
+    async def _all_failing(self, queue: WorkQueue) -> None:
+        for _ in range(20):
+            await asyncio.sleep(LONGEST_BACKOFF)
+            await taken(queue)
+            for key in (A, B, C):
+                queue.failed(key)
+        await asyncio.sleep(DROUGHT + 1)
+
+    def test_the_first_success_has_all_tried_at_once_as_if_they_had_never_failed(self) -> None:
+        async def main() -> tuple[list[Key], float]:
+            queue = WorkQueue()
+            await self._all_failing(queue)
+            queue.succeeded(B)
+            return await taken(queue), queue.failed(A)
+
+        assert run(main()) == ([A, C], FIRST_BACKOFF)
+
+    def test_a_key_that_fails_while_others_succeed_is_left_to_its_backoff(self) -> None:
+        async def main() -> int:
+            queue = WorkQueue()
+            await self._all_failing(queue)
+            queue.succeeded(B)
+            await taken(queue)
+            for _ in range(20):
+                queue.failed(A)
+            queue.succeeded(B)
+            queue.probe()
+            return len(queue)
+
+        assert run(main()) == 0
+
+    def test_until_then_the_one_that_has_waited_longest_is_tried_now_and_then(self) -> None:
+        async def main() -> list[Key]:
+            queue = WorkQueue()
+            await self._all_failing(queue)
+            probed = []
+            for _ in range(4):
+                queue.probe()
+                probed += await taken(queue)
+                queue.failed(probed[-1])
+            return probed
+
+        assert run(main()) == [A, B, C, A]
