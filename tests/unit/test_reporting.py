@@ -154,6 +154,34 @@ async def test_others_are_gathered_and_written_together(service: Service) -> Non
 
 
 @with_service
+async def test_while_nothing_can_be_written_so_many_are_gathered_and_then_it_goes_on(
+    service: Service,
+) -> None:
+    service.world.server.fail(method="PATCH", plural="sweepruns", times=None)
+    many = {"metrics": {f"m{number}": 1 for number in range(64)}}
+    answers = [(await service.send(*[many] * 100))[0] for _ in range(10)]
+    assert answers == [200, 200, 200] + [503] * 7
+    (inbox,) = service.stand_in.reporter._inboxes.values()
+    assert len(inbox.reports) == 300
+    service.world.server.faults.clear()
+    await service.written()
+    assert await service.send(FINAL) == (200, {"stop": False})
+
+
+@with_service
+async def test_final_reports_that_could_not_be_written_are_no_hindrance_to_the_next(
+    service: Service,
+) -> None:
+    fault = service.world.server.fail(method="PATCH", plural="sweepruns", times=None)
+    many = {"metrics": {f"m{number}": 1 for number in range(63)}, "final": True}
+    for _ in range(5):
+        assert (await service.send(*[many] * 100))[0] == 503
+    service.world.server.faults.remove(fault)
+    assert await service.send(FINAL) == (200, {"stop": False})
+    assert service.status()["value"] == 0.5
+
+
+@with_service
 async def test_each_report_is_timed_once_it_is_stored_and_each_request_counted_by_its_code(
     service: Service,
 ) -> None:

@@ -25,6 +25,10 @@ WRITE_EVERY = 5.0
 AT_ONCE = 32
 """Records written at the same time."""
 
+MOST_WAITING = 20_000
+"""Numbers that are gathered of a pod, some 8 MB at worst: more are refused until they are written.
+"""
+
 TRIES = 5
 """Of a write that meets other writes."""
 
@@ -94,6 +98,11 @@ class Reporter:
         sweep = self._cache.sweeps.get(child.sweep)
         if sweep is None or not may_report(self._cache.ledger(child.sweep), child.number, pod.uid):
             raise OverError
+        full = self._inboxes.get(pod.uid)
+        if full is not None and _numbers(full.reports) + _numbers(reports) > MOST_WAITING:
+            if full.writing is not None:
+                raise NotStoredError
+            await self._write(full, child, pod.uid)
         inbox = self._inboxes.setdefault(pod.uid, Inbox())
         inbox.reports += reports
         inbox.came += [asyncio.get_running_loop().time()] * len(reports)
@@ -176,6 +185,10 @@ class Reporter:
         measure = measure_of(sweep["spec"])
         status = report_status(record.get("status") or {}, job, pod, reports, measure)
         return await self._children.write_run(owner, run, status)
+
+
+def _numbers(reports: Sequence[ProgramReport]) -> int:
+    return sum(1 + len(report.metrics) + len(report.non_finite) for report in reports)
 
 
 def _owner(key: Key, name: str) -> SweepName:
