@@ -21,7 +21,7 @@ class Asked(Suggester):
         self._by = by
 
     @override
-    async def suggest(self, question: Question) -> Parameters | None:
+    async def suggest(self, question: Question, namespace: str = "") -> Parameters | None:
         self.questions.append(question)
         return self._by(question)
 

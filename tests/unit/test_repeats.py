@@ -126,7 +126,7 @@ class Fickle(Suggester):
         self.asked = 0
 
     @override
-    async def suggest(self, question: Question) -> Parameters | None:
+    async def suggest(self, question: Question, namespace: str = "") -> Parameters | None:
         self.asked += 1
         return {"x": self.asked / 1000}
 

@@ -62,7 +62,7 @@ class Barren(Suggester):
     """Finds two runs."""
 
     @override
-    async def suggest(self, question: Question) -> Parameters | None:
+    async def suggest(self, question: Question, namespace: str = "") -> Parameters | None:
         if question.number > 2:
             raise SpaceError("spec.constraints", "leave next to nothing")
         return await super().suggest(question)

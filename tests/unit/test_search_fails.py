@@ -17,7 +17,7 @@ class Moody(Suggester):
         self.number, self.times = number, times
 
     @override
-    async def suggest(self, question: Question) -> Parameters | None:
+    async def suggest(self, question: Question, namespace: str = "") -> Parameters | None:
         if question.number == self.number and self.times:
             self.times -= 1
             raise SuggestionError("the search (test)'s process died")

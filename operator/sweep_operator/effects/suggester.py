@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from sweep_operator.effects.metrics import Metrics
 from sweep_operator.search import METHODS, Space, SpaceError
@@ -19,8 +20,9 @@ from sweep_operator.search.method import Observation, Parameters, Pending
 LIMIT = 60.0
 """Seconds for one suggestion."""
 
-WORKERS = 1
-"""Processes: a sweep's suggestions follow each other anyway, and each costs memory."""
+WORKERS = 2
+"""Processes, each for another namespace: one whose searches take long holds up no other's. Each
+costs some 60 MiB, and the second is started only when two namespaces ask at the same time."""
 
 
 class SuggestionError(Exception):
@@ -73,12 +75,18 @@ class Suggester:
         self._limit = limit
         self._metrics = metrics or Metrics()
         self._workers = [_Worker(answer) for _ in range(workers)]
-        self._free: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By namespace: of each, one question at a time is under way."""
+        self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()  # one that runs comes first
         for worker in self._workers:
             self._free.put_nowait(worker)
 
-    async def suggest(self, question: Question) -> Parameters | None:
+    async def suggest(self, question: Question, namespace: str = "") -> Parameters | None:
         """The parameters of a run; None where the space is exhausted.
+
+        Args:
+            question: what they depend on.
+            namespace: whose sweep it is.
 
         Raises:
             SuggestionError: the process died, took too long, or found no answer.
@@ -89,7 +97,8 @@ class Suggester:
         try:
             if not METHODS[question.method].learns:
                 return answer(question)
-            return await self._ask(question)
+            async with self._turns.setdefault(namespace, asyncio.Lock()):
+                return await self._ask(question)
         finally:
             self._metrics.suggested(question.method, clock() - began)
 

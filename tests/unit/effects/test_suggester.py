@@ -115,3 +115,18 @@ def test_the_loop_goes_on_meanwhile() -> None:
         return waits
 
     assert asyncio.run(main())
+
+
+def test_a_namespace_whose_search_hangs_holds_up_no_other() -> None:
+    async def main() -> list[Mapping[str, Any] | None]:
+        suggester = Suggester(answer=trouble, limit=3600.0)
+        hanging = [asyncio.create_task(suggester.suggest(question(2), "slow")) for _ in range(3)]
+        try:
+            await asyncio.sleep(0)
+            return [await suggester.suggest(question(9), "quick") for _ in range(2)]
+        finally:
+            for task in hanging:
+                task.cancel()
+            suggester.close()
+
+    assert len(asyncio.run(main())) == 2
