@@ -5,7 +5,7 @@ of client-go's workqueue.
 """
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -28,10 +28,18 @@ class WorkQueue:
 
     Args:
         waited: is told for how many seconds each key that is taken has waited.
+        most: keys of one namespace that are worked on at a time; None for any number.
     """
 
-    def __init__(self, waited: Callable[[float], None] | None = None) -> None:
+    def __init__(
+        self, waited: Callable[[float], None] | None = None, most: int | None = None
+    ) -> None:
         self._waited = waited
+        self._most = most
+        self._admitted: Counter[str] = Counter()
+        """How many of a namespace's keys can be taken, or are worked on."""
+        self._held: dict[str, deque[Key]] = {}
+        """Those that are one too many for now, by namespace."""
         self._since: dict[Key, float] = {}
         self._waiting: OrderedDict[str, deque[Key]] = OrderedDict()
         self._dirty: set[Key] = set()
@@ -78,6 +86,14 @@ class WorkQueue:
     def done(self, key: Key) -> None:
         """Give a key back."""
         self._processing.discard(key)
+        self._admitted[key.namespace] -= 1
+        held = self._held.get(key.namespace)
+        if held:
+            self._admit(held.popleft())
+        else:
+            self._held.pop(key.namespace, None)
+        if not self._admitted[key.namespace]:
+            del self._admitted[key.namespace]
         if key in self._dirty:
             self._enqueue(key)
 
@@ -127,7 +143,7 @@ class WorkQueue:
             timer.cancel()
 
     def __len__(self) -> int:
-        return sum(len(keys) for keys in self._waiting.values())
+        return sum(map(len, (*self._waiting.values(), *self._held.values())))
 
     def _ring(self, key: Key) -> None:
         self._timers.pop(key, None)
@@ -136,5 +152,12 @@ class WorkQueue:
     def _enqueue(self, key: Key) -> None:
         if self._waited is not None:
             self._since[key] = asyncio.get_running_loop().time()
+        if self._most is not None and self._admitted[key.namespace] >= self._most:
+            self._held.setdefault(key.namespace, deque()).append(key)
+        else:
+            self._admit(key)
+
+    def _admit(self, key: Key) -> None:
+        self._admitted[key.namespace] += 1
         self._waiting.setdefault(key.namespace, deque()).append(key)
         self._available.release()

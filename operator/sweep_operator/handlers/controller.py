@@ -31,8 +31,11 @@ from sweep_operator.reconcile.sweep import Reconciler
 
 logger = logging.getLogger(__name__)
 
-WORKERS = 8
+WORKERS = 32
 """Sweeps worked on at the same time; each pass has requests of its own under way."""
+
+PER_NAMESPACE = 8
+"""Of them those of one namespace: passes that take long hold up no other's sweeps."""
 
 SILENCE = 400.0
 """Seconds without a word from a watch, which the server ends well before: it hangs."""
@@ -89,7 +92,7 @@ class Controller:
         self._monotonic = monotonic
         self.identity = identity
         self.metrics = metrics or Metrics()
-        self.queue = WorkQueue(self.metrics.waited)
+        self.queue = WorkQueue(self.metrics.waited, most=PER_NAMESPACE)
         self.cache = Cache(on_change=self._changed)
         self._sweeps_heard: dict[str, Hearing] = {}
         """Of kopf's watches, by their paths."""

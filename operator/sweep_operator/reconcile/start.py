@@ -37,6 +37,9 @@ FIRST_RETRY = 2.0
 LONGEST_RETRY = 30.0
 """Seconds between tries of a creation that was refused."""
 
+MOST_STARTS = 20
+"""Attempts that one pass starts: then it is another sweep's turn."""
+
 LOOK_AGAIN = 1.0
 """Seconds after which to try what wasn't allowed, because the Lease's renewal was late, say."""
 
@@ -110,16 +113,17 @@ class Starter:
             return chosen.look_again
         if ledger.bereft and not await self._sweep_is_there(intent, ledger):
             return None
-        started, refused = await self._start_all(intent, ledger, chosen.starts)
+        starts = chosen.starts[:MOST_STARTS]
+        started, refused = await self._start_all(intent, ledger, starts)
         if refused is not None:
             return retry.refused(refused, self._clock())
-        if started < len(chosen.starts):
+        if started < len(starts):
             return self._clock() + LOOK_AGAIN
         if retry.refusals:  # the one that was tried got through: now the others
             retry.refusals = 0
             return self._clock()
         retry.stall = None
-        return chosen.look_again
+        return chosen.look_again if starts == chosen.starts else self._clock()
 
     async def _start_all(
         self, intent: Intent, ledger: Ledger, starts: list[Start]
@@ -183,7 +187,7 @@ class Starter:
             intent.method_name, intent.space, intent.seed, point.number, observations, pending
         )
         try:
-            return await self._suggester.suggest(question)
+            return await self._suggester.suggest(question, intent.namespace)
         except SpaceError as error:
             raise RefusedError(stall_of_invalid(InvalidSweepError(str(error)))) from error
         except SuggestionError as error:

@@ -276,3 +276,21 @@ class TestAfterADrought:
             return probed
 
         assert run(main()) == [A, B, C, A]
+
+
+def test_of_one_namespace_only_so_many_are_worked_on_at_a_time_and_none_is_lost() -> None:
+    async def main() -> tuple[list[Key], list[Key]]:
+        queue = WorkQueue(most=2)
+        other = Key("other", "d")
+        for key in (A, B, C, other):
+            queue.add(key)
+        first = [await queue.take() for _ in range(3)]
+        assert len(queue) == 1
+        queue.add(A)  # while it is worked on: after C, which has waited longer
+        queue.done(A)
+        queue.done(B)
+        return first, [await queue.take(), await queue.take()]
+
+    first, then = run(main())
+    assert first == [A, Key("other", "d"), B]
+    assert then == [C, A]
