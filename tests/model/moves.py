@@ -1,0 +1,393 @@
+"""All that may happen next: by the wire, the watches, the operators, the cluster, faults, people."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tests.model import invariants
+from tests.model.objects import JOBS, PODS, RUNS, SWEEPS, Hour, Pod, Sweep, end_of_job
+from tests.model.scopes import Scope
+from tests.model.server import (
+    CONFLICT,
+    LOST,
+    OK,
+    READS,
+    Answer,
+    Event,
+    Request,
+    Server,
+    arrive,
+    newer,
+    put,
+    remove,
+    write_sweep,
+)
+from tests.model.world import Left, Minds, Operator, Wire, World, freshness, told
+
+
+class Move(NamedTuple):
+    """One thing that may happen."""
+
+    words: str
+    world: World
+    progress: bool = True
+    """It needs no fault and no person: it is what brings a sweep to its end."""
+    complaint: str = ""
+    """The invariant that it breaks."""
+
+
+class Moves:
+    """The moves of one scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.minds = Minds()
+
+    def first(self) -> World:
+        """The state in which all begins: the Sweep is there, and operators have been started."""
+        stored = Sweep(self.scope.spec)
+        begun = [Operator(self.minds.newborn(stored)) for _ in range(self.scope.at_once)]
+        idle = [None] * (self.scope.operators - self.scope.at_once)
+        return World(Server(stored), (*begun, *idle), (), self.scope.left)
+
+    def after(self, world: World) -> Iterator[Move]:
+        """All moves from a state."""
+        for slot, operator in enumerate(world.operators):
+            if operator is not None:
+                yield from self._of_operator(world, slot, operator)
+        yield from self._begin(world)
+        yield from self._of_strays(world)
+        yield from self._of_cluster(world)
+        yield from self._of_people(world)
+
+    # Operators
+
+    def _of_operator(self, world: World, slot: int, operator: Operator) -> Iterator[Move]:
+        mind = self.minds[operator.mind]
+        who = f"operator {slot + 1}"
+        for kind, queue in enumerate(operator.queues):
+            if queue:
+                yield self._deliver(world, slot, operator, kind)
+        for wire in operator.wires:
+            if wire.answer is None:
+                yield from self._arrive(world, slot, operator, wire)
+            else:
+                yield self._answer(world, slot, operator, wire)
+        if mind.listed < 3:
+            yield self._list(world, slot, operator, mind.listed)
+        elif mind.doing is None and mind.leads:
+            yield from self._passes(world, slot, operator)
+        elif mind.doing is None:
+            gone = _replaced(world, slot, None)
+            yield Move(f"{who}, which has lost its Lease, ends", gone)
+        left = world.left
+        if left.crashes:
+            strays = [wire.request for wire in operator.wires if _may_stray(wire)]
+            dead = _replaced(world, slot, None)._replace(
+                strays=tuple(sorted({*world.strays, *strays}, key=repr)),
+                left=left._replace(crashes=left.crashes - 1),
+            )
+            yield Move(f"{who} is killed", dead, progress=False)
+        if left.losses_of_lease and mind.leads:
+            outcome = self.minds.meets(operator.mind, "lease lost")
+            late = _replaced(world, slot, operator._replace(mind=outcome.mind))
+            late = late._replace(
+                left=left._replace(losses_of_lease=left.losses_of_lease - 1)
+            )
+            yield Move(f"{who} sleeps past its Lease's deadline", late, progress=False)
+
+    def _begin(self, world: World) -> Iterator[Move]:
+        """Another operator begins where one leads no longer: it was a standby, and knows Sweeps."""
+        leading = [
+            each for each in world.operators if each and self.minds[each.mind].leads
+        ]
+        if len(leading) >= self.scope.at_once or None not in world.operators:
+            return
+        slot = world.operators.index(None)
+        newborn = Operator(self.minds.newborn(world.server.sweep))
+        yield Move(f"operator {slot + 1} begins", _replaced(world, slot, newborn))
+
+    def _list(self, world: World, slot: int, operator: Operator, kind: int) -> Move:
+        things = world.server[kind + 1]
+        mind = self.minds.meets(operator.mind, ("listed", things)).mind
+        words = f"operator {slot + 1} lists {('SweepRuns', 'Jobs', 'pods')[kind]}"
+        return Move(words, _replaced(world, slot, operator._replace(mind=mind)))
+
+    def _deliver(self, world: World, slot: int, operator: Operator, kind: int) -> Move:
+        event, *rest = operator.queues[kind]
+        mind = self.minds.meets(operator.mind, event).mind
+        queues = _with(operator.queues, kind, tuple(rest))
+        after = operator._replace(mind=mind, queues=queues)
+        words = f"operator {slot + 1} is told of {_named(event)}"
+        return Move(words, _replaced(world, slot, after))
+
+    def _passes(self, world: World, slot: int, operator: Operator) -> Iterator[Move]:
+        for hour in Hour:
+            if hour is Hour.LATEST and self._creates_elsewhere(world, slot):
+                continue
+            outcome = self.minds.meets(operator.mind, hour)
+            words = f"operator {slot + 1} begins a pass, {hour.name.lower()}"
+            sent = f": {', '.join(map(_in_words, outcome.sent))}" if outcome.sent else ""
+            after = _sending(operator, outcome.mind, outcome.sent)
+            yield Move(words + sent, _replaced(world, slot, after), complaint=outcome.complaint)
+
+    def _creates_elsewhere(self, world: World, slot: int) -> bool:
+        """A Job's creation is on its way, or about to be sent, from another operator.
+
+        The time that an ended Job stays is longer than any of that takes: at least two Leases.
+        """
+        if any(request.verb == "create Job" for request in world.strays):
+            return True
+        others = (each for at, each in enumerate(world.operators) if at != slot and each)
+        return any(
+            doing is not None and bool(doing.tasks or doing.todo)
+            for doing in (self.minds[each.mind].doing for each in others)
+        )
+
+    # The wire
+
+    def _arrive(
+        self, world: World, slot: int, operator: Operator, wire: Wire
+    ) -> Iterator[Move]:
+        who, what = f"operator {slot + 1}", _in_words(wire.request)
+        server, events, answer = arrive(world.server, wire.request)
+        complaint = invariants.check_arrival(world.server, wire.request, server)
+        there = self._tell(world._replace(server=server), events)
+        if there is not None:
+            yield Move(
+                f"{who}'s request to {what} arrives: {answer.code}",
+                _answered(there, slot, wire, answer),
+                complaint=complaint,
+            )
+        left = world.left
+        if not left.lost:
+            return
+        fewer = left._replace(lost=left.lost - 1)
+        lost = _answered(world._replace(left=fewer), slot, wire, Answer(LOST))
+        yield Move(f"{who}'s request to {what} is lost", lost, progress=False)
+        if there is not None and wire.request.verb not in READS and answer.code == OK:
+            unheard = _answered(there._replace(left=fewer), slot, wire, Answer(LOST))
+            words = f"{who}'s request to {what} arrives, and its answer is lost"
+            yield Move(words, unheard, progress=False, complaint=complaint)
+
+    def _answer(self, world: World, slot: int, operator: Operator, wire: Wire) -> Move:
+        assert wire.answer is not None
+        request, answer = wire.request, freshness(operator, wire.request, wire.answer)
+        outcome = self.minds.meets(operator.mind, (request, answer))
+        wires = tuple(each for each in operator.wires if each is not wire)
+        after = operator._replace(wires=wires)
+        if "Sweep" in request.verb and wire.answer.code == OK:
+            after = after._replace(queues=_caught_up(after.queues, wire.answer.thing))
+        after = _sending(after, outcome.mind, outcome.sent)
+        sent = f": {', '.join(map(_in_words, outcome.sent))}" if outcome.sent else ""
+        words = f"operator {slot + 1} hears {wire.answer.code} of {_in_words(request)}{sent}"
+        return Move(words, _replaced(world, slot, after), complaint=outcome.complaint)
+
+    def _of_strays(self, world: World) -> Iterator[Move]:
+        for request in world.strays:
+            rest = tuple(each for each in world.strays if each is not request)
+            without = world._replace(strays=rest)
+            what = _in_words(request)
+            yield Move(f"a dead operator's request to {what} is lost", without)
+            server, events, answer = arrive(world.server, request)
+            complaint = invariants.check_arrival(world.server, request, server)
+            there = self._tell(without._replace(server=server), events)
+            if there is not None:
+                words = f"a dead operator's request to {what} arrives: {answer.code}"
+                yield Move(words, there, complaint=complaint)
+
+    # The cluster
+
+    def _of_cluster(self, world: World) -> Iterator[Move]:
+        server, left = world.server, world.left
+        for job in server.jobs:
+            name = f"Job {job.number}-{job.attempt}"
+            pod = server.pod(job.number, job.attempt)
+            if server.run(job.number) is None:
+                yield from self._write(
+                    world, f"{name} is collected", *remove(server, JOBS, job)
+                )
+            elif job.deleting:
+                if pod is None:
+                    yield from self._write(
+                        world, f"{name} is gone", *remove(server, JOBS, job)
+                    )
+            elif pod is None and not job.end:
+                made = Pod(job.number, job.attempt)
+                yield from self._write(world, f"{name} gets its pod", *put(server, PODS, made))
+            elif pod is not None and pod.end and not job.end:
+                ended = newer(job, end=end_of_job(pod))
+                yield from self._write(
+                    world, f"{name} ends, {ended.end}", *put(server, JOBS, ended)
+                )
+        for pod in server.pods:
+            name = f"pod {pod.number}-{pod.attempt}"
+            job = server.job(pod.number, pod.attempt)
+            if job is None or job.deleting:
+                yield from self._write(
+                    world, f"{name} is collected", *remove(server, PODS, pod)
+                )
+                continue
+            if pod.end:
+                if pod.told and job.end:
+                    yield from self._write(
+                        world, f"{name} is gone", *remove(server, PODS, pod)
+                    )
+                continue
+            if not pod.started:
+                if pod.told:
+                    never = newer(pod, end="never")
+                    yield from self._write(
+                        world, f"{name} goes unstarted", *put(server, PODS, never)
+                    )
+                else:
+                    running, *events = put(server, PODS, newer(pod, started=True))
+                    running, ready = put(running, JOBS, newer(job))
+                    yield from self._write(world, f"{name} starts", running, *events, ready)
+            else:
+                ends = ["ok", *(["killed"] if pod.told else [])]
+                for end in ends:
+                    ended = newer(pod, end=end)
+                    yield from self._write(
+                        world, f"{name} ends, {end}", *put(server, PODS, ended)
+                    )
+                if left.failures:
+                    fewer = world._replace(left=left._replace(failures=left.failures - 1))
+                    ended = newer(pod, end="failed")
+                    yield from self._write(
+                        fewer, f"{name} fails", *put(server, PODS, ended), progress=False
+                    )
+            if left.evictions and not pod.told:
+                fewer = world._replace(left=left._replace(evictions=left.evictions - 1))
+                told_to_go = newer(pod, told="evicted")
+                yield from self._write(
+                    fewer, f"{name} is evicted", *put(server, PODS, told_to_go), progress=False
+                )
+
+    # People
+
+    def _of_people(self, world: World) -> Iterator[Move]:
+        server, left = world.server, world.left
+        if left.edits:
+            fewer = world._replace(left=left._replace(edits=left.edits - 1))
+            for edit in self.scope.edits:
+                edited = _edited(server.sweep, edit)
+                if edited is not None:
+                    written = write_sweep(server, edited)
+                    yield from self._write(
+                        fewer,
+                        f"a person edits the Sweep: {edit}",
+                        written.server,
+                        *written.events,
+                        progress=False,
+                    )
+        if left.deletions:
+            fewer = world._replace(left=left._replace(deletions=left.deletions - 1))
+            for kind, name in ((RUNS, "run"), (JOBS, "Job"), (PODS, "pod")):
+                if name not in self.scope.deletes:
+                    continue
+                for thing in server[kind + 1]:
+                    words = f"a person deletes {_named(Event(kind, thing))}"
+                    if kind == PODS:
+                        if thing.told or thing.end:
+                            continue
+                        change = put(server, PODS, newer(thing, told="deleted"))
+                    else:
+                        change = remove(server, kind, thing)
+                    yield from self._write(fewer, words, *change, progress=False)
+
+    def _write(
+        self, world: World, words: str, server: Server, *events: Event, progress: bool = True
+    ) -> Iterator[Move]:
+        after = self._tell(world._replace(server=server), events)
+        if after is not None:
+            yield Move(words, after, progress)
+
+    def _tell(self, world: World, events: tuple[Event, ...]) -> World | None:
+        """A world in which watches have more to tell; None where one is as far behind as may be."""
+        if not events:
+            return world
+        operators = []
+        for operator in world.operators:
+            if operator is not None:
+                after = told(operator, self.minds[operator.mind].listed, events)
+                for before, now in zip(operator.queues, after.queues, strict=True):
+                    if before and len(now) > len(before) and len(now) > self.scope.lag:
+                        return None
+                operator = after
+            operators.append(operator)
+        return world._replace(operators=tuple(operators))
+
+
+def _edited(sweep: Sweep, edit: str) -> Sweep | None:
+    """The Sweep after an edit, as far as the CRD takes it."""
+    spec = sweep.spec
+    match edit.split():
+        case ["pause"]:
+            change = {"state": "Paused"} if spec.state == "Running" else {}
+        case ["resume"]:
+            change = {"state": "Running"} if spec.state == "Paused" else {}
+        case ["stop"]:
+            change = {"state": "Stopped"} if spec.state in ("Running", "Paused") else {}
+        case ["cancel"]:
+            change = {"state": "Cancelled"} if spec.state != "Cancelled" else {}
+        case ["parallelism", number]:
+            change = {"parallelism": int(number)}
+        case ["cap", number]:
+            change = {"run_cap": int(number)}
+        case ["rerun"]:
+            change = {"rerun_failed": spec.rerun_failed + 1}
+        case _:
+            raise AssertionError(edit)
+    edited = spec._replace(**change)
+    if edited == spec:
+        return None
+    return sweep._replace(spec=edited._replace(generation=spec.generation + 1))
+
+
+def _caught_up(
+    queues: tuple[tuple[Event, ...], ...], sweep: Sweep
+) -> tuple[tuple[Event, ...], ...]:
+    """The queues without what is older than an answer about the Sweep (Cache._take)."""
+    queue = queues[SWEEPS]
+    past = [at for at, event in enumerate(queue) if event.thing == sweep]
+    return _with(queues, SWEEPS, queue[past[-1] + 1 :]) if past else queues
+
+
+def _with(queues: tuple, kind: int, queue: tuple) -> tuple:
+    return (*queues[:kind], queue, *queues[kind + 1 :])
+
+
+def _replaced(world: World, slot: int, operator: Operator | None) -> World:
+    operators = (*world.operators[:slot], operator, *world.operators[slot + 1 :])
+    return world._replace(operators=operators)
+
+
+def _answered(world: World, slot: int, wire: Wire, answer: Answer) -> World:
+    operator = world.operators[slot]
+    assert operator is not None
+    wires = tuple(wire._replace(answer=answer) if each is wire else each for each in operator.wires)
+    return _replaced(world, slot, operator._replace(wires=wires))
+
+
+def _sending(operator: Operator, mind: int, sent: tuple[Request, ...]) -> Operator:
+    wires = (*operator.wires, *map(Wire, sent))
+    return operator._replace(mind=mind, wires=tuple(sorted(wires, key=lambda w: w.request[:3])))
+
+
+def _may_stray(wire: Wire) -> bool:
+    return wire.answer is None and wire.request.verb not in READS
+
+
+def _in_words(request: Request) -> str:
+    number = f" {request.number}" if request.number else ""
+    attempt = f"-{request.attempt}" if request.attempt else ""
+    body = f" {request.body}" if request.body is not None else ""
+    return f"{request.verb}{number}{attempt}{body}"
+
+
+def _named(event: Event) -> str:
+    kind = ("SweepRun", "Job", "pod", "the Sweep")[event.kind]
+    if event.kind == SWEEPS:
+        return f"{kind}: {event.thing}"
+    name = "-".join(map(str, event.thing[: 1 if event.kind == RUNS else 2]))
+    return f"{kind} {name}{', which is gone' if event.gone else ''}"
