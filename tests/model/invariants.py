@@ -102,13 +102,14 @@ def active(server: Server) -> int:
 
 
 def outcomes_come_before_deletions(before: Server, request: Request, after: Server) -> bool:
-    """No finished Job is deleted before its outcome is on record."""
+    """No Job whose program has ended by itself is deleted before its outcome is on record."""
     if request.verb != "delete Job" or len(after.jobs) == len(before.jobs):
         return True
     job = before.job(request.number, request.attempt)
     record = before.run(request.number)
     assert job is not None
-    return not job.end or record is None or recorded(record, job.attempt)
+    by_itself = job.end in ("complete", "failed")
+    return not by_itself or record is None or recorded(record, job.attempt)
 
 
 def settled_runs_stay(before: Server, request: Request, after: Server) -> bool:

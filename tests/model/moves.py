@@ -1,7 +1,7 @@
 """All that may happen next: by the wire, the watches, the operators, the cluster, faults, people."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tests.model import invariants
 from tests.model.objects import JOBS, PODS, RUNS, SWEEPS, Hour, Pod, Sweep, end_of_job
@@ -24,10 +24,14 @@ from tests.model.server import (
 from tests.model.world import Left, Minds, Operator, Wire, World, freshness, told
 
 
+WHO: Final = ("operator 1", "operator 2")
+
+
 class Move(NamedTuple):
     """One thing that may happen."""
 
-    words: str
+    words: tuple[object, ...]
+    """For a person, to be joined."""
     world: World
     progress: bool = True
     """It needs no fault and no person: it is what brings a sweep to its end."""
@@ -63,7 +67,7 @@ class Moves:
 
     def _of_operator(self, world: World, slot: int, operator: Operator) -> Iterator[Move]:
         mind = self.minds[operator.mind]
-        who = f"operator {slot + 1}"
+        who = WHO[slot]
         for kind, queue in enumerate(operator.queues):
             if queue:
                 yield self._deliver(world, slot, operator, kind)
@@ -78,7 +82,7 @@ class Moves:
             yield from self._passes(world, slot, operator)
         elif mind.doing is None:
             gone = _replaced(world, slot, None)
-            yield Move(f"{who}, which has lost its Lease, ends", gone)
+            yield Move((who, "ends, as it leads no longer"), gone)
         left = world.left
         if left.crashes:
             strays = [wire.request for wire in operator.wires if _may_stray(wire)]
@@ -86,14 +90,14 @@ class Moves:
                 strays=tuple(sorted({*world.strays, *strays}, key=repr)),
                 left=left._replace(crashes=left.crashes - 1),
             )
-            yield Move(f"{who} is killed", dead, progress=False)
+            yield Move((who, "is killed"), dead, progress=False)
         if left.losses_of_lease and mind.leads:
             outcome = self.minds.meets(operator.mind, "lease lost")
             late = _replaced(world, slot, operator._replace(mind=outcome.mind))
             late = late._replace(
                 left=left._replace(losses_of_lease=left.losses_of_lease - 1)
             )
-            yield Move(f"{who} sleeps past its Lease's deadline", late, progress=False)
+            yield Move((who, "sleeps past its Lease's deadline"), late, progress=False)
 
     def _begin(self, world: World) -> Iterator[Move]:
         """Another operator begins where one leads no longer: it was a standby, and knows Sweeps."""
@@ -104,31 +108,46 @@ class Moves:
             return
         slot = world.operators.index(None)
         newborn = Operator(self.minds.newborn(world.server.sweep))
-        yield Move(f"operator {slot + 1} begins", _replaced(world, slot, newborn))
+        yield Move((WHO[slot], "begins"), _replaced(world, slot, newborn))
 
     def _list(self, world: World, slot: int, operator: Operator, kind: int) -> Move:
         things = world.server[kind + 1]
         mind = self.minds.meets(operator.mind, ("listed", things)).mind
-        words = f"operator {slot + 1} lists {('SweepRuns', 'Jobs', 'pods')[kind]}"
+        words = (WHO[slot], "lists", ("SweepRuns", "Jobs", "pods")[kind])
         return Move(words, _replaced(world, slot, operator._replace(mind=mind)))
 
     def _deliver(self, world: World, slot: int, operator: Operator, kind: int) -> Move:
         event, *rest = operator.queues[kind]
         mind = self.minds.meets(operator.mind, event).mind
         queues = _with(operator.queues, kind, tuple(rest))
-        after = operator._replace(mind=mind, queues=queues)
-        words = f"operator {slot + 1} is told of {_named(event)}"
+        after = self._without_old_news(operator._replace(mind=mind, queues=queues))
+        words = (WHO[slot], "is told of", event)
         return Move(words, _replaced(world, slot, after))
+
+    def _without_old_news(self, operator: Operator) -> Operator:
+        """An operator whose watches don't begin with what it knows by an answer.
+
+        To be told of that sooner changes nothing, unless it comes to know that the object is gone
+        by another way than the watch: so not where people delete things, or an answer is awaited.
+        """
+        if self.scope.deletes or any(wire.answer is not None for wire in operator.wires):
+            return operator
+        queues = tuple(self._news(operator.mind, queue) for queue in operator.queues)
+        return operator._replace(queues=queues)
+
+    def _news(self, mind: int, queue: tuple[Event, ...]) -> tuple[Event, ...]:
+        while queue and self.minds.meets(mind, queue[0]).mind == mind:
+            queue = queue[1:]
+        return queue
 
     def _passes(self, world: World, slot: int, operator: Operator) -> Iterator[Move]:
         for hour in Hour:
             if hour is Hour.LATEST and self._creates_elsewhere(world, slot):
                 continue
             outcome = self.minds.meets(operator.mind, hour)
-            words = f"operator {slot + 1} begins a pass, {hour.name.lower()}"
-            sent = f": {', '.join(map(_in_words, outcome.sent))}" if outcome.sent else ""
+            words = (WHO[slot], "begins a pass", hour.name.lower(), *_told_of(outcome.sent))
             after = _sending(operator, outcome.mind, outcome.sent)
-            yield Move(words + sent, _replaced(world, slot, after), complaint=outcome.complaint)
+            yield Move(words, _replaced(world, slot, after), complaint=outcome.complaint)
 
     def _creates_elsewhere(self, world: World, slot: int) -> bool:
         """A Job's creation is on its way, or about to be sent, from another operator.
@@ -148,13 +167,13 @@ class Moves:
     def _arrive(
         self, world: World, slot: int, operator: Operator, wire: Wire
     ) -> Iterator[Move]:
-        who, what = f"operator {slot + 1}", _in_words(wire.request)
+        who, what = WHO[slot], wire.request
         server, events, answer = arrive(world.server, wire.request)
         complaint = invariants.check_arrival(world.server, wire.request, server)
         there = self._tell(world._replace(server=server), events)
         if there is not None:
             yield Move(
-                f"{who}'s request to {what} arrives: {answer.code}",
+                (who, "asks to", what, "and is answered", answer.code),
                 _answered(there, slot, wire, answer),
                 complaint=complaint,
             )
@@ -163,10 +182,10 @@ class Moves:
             return
         fewer = left._replace(lost=left.lost - 1)
         lost = _answered(world._replace(left=fewer), slot, wire, Answer(LOST))
-        yield Move(f"{who}'s request to {what} is lost", lost, progress=False)
+        yield Move((who, "asks in vain to", what), lost, progress=False)
         if there is not None and wire.request.verb not in READS and answer.code == OK:
             unheard = _answered(there._replace(left=fewer), slot, wire, Answer(LOST))
-            words = f"{who}'s request to {what} arrives, and its answer is lost"
+            words = (who, "asks to", what, "and the answer is lost")
             yield Move(words, unheard, progress=False, complaint=complaint)
 
     def _answer(self, world: World, slot: int, operator: Operator, wire: Wire) -> Move:
@@ -177,22 +196,21 @@ class Moves:
         after = operator._replace(wires=wires)
         if "Sweep" in request.verb and wire.answer.code == OK:
             after = after._replace(queues=_caught_up(after.queues, wire.answer.thing))
-        after = _sending(after, outcome.mind, outcome.sent)
-        sent = f": {', '.join(map(_in_words, outcome.sent))}" if outcome.sent else ""
-        words = f"operator {slot + 1} hears {wire.answer.code} of {_in_words(request)}{sent}"
+        after = self._without_old_news(_sending(after, outcome.mind, outcome.sent))
+        heard = (WHO[slot], "hears", wire.answer.code, "of", request)
+        words = (*heard, *_told_of(outcome.sent))
         return Move(words, _replaced(world, slot, after), complaint=outcome.complaint)
 
     def _of_strays(self, world: World) -> Iterator[Move]:
         for request in world.strays:
             rest = tuple(each for each in world.strays if each is not request)
             without = world._replace(strays=rest)
-            what = _in_words(request)
-            yield Move(f"a dead operator's request to {what} is lost", without)
+            yield Move(("a dead operator asks in vain to", request), without)
             server, events, answer = arrive(world.server, request)
             complaint = invariants.check_arrival(world.server, request, server)
             there = self._tell(without._replace(server=server), events)
             if there is not None:
-                words = f"a dead operator's request to {what} arrives: {answer.code}"
+                words = ("a dead operator asks to", request, "and is answered", answer.code)
                 yield Move(words, there, complaint=complaint)
 
     # The cluster
@@ -200,67 +218,65 @@ class Moves:
     def _of_cluster(self, world: World) -> Iterator[Move]:
         server, left = world.server, world.left
         for job in server.jobs:
-            name = f"Job {job.number}-{job.attempt}"
             pod = server.pod(job.number, job.attempt)
             if server.run(job.number) is None:
                 yield from self._write(
-                    world, f"{name} is collected", *remove(server, JOBS, job)
+                    world, (job, "is collected"), *remove(server, JOBS, job)
                 )
             elif job.deleting:
                 if pod is None:
                     yield from self._write(
-                        world, f"{name} is gone", *remove(server, JOBS, job)
+                        world, (job, "is gone"), *remove(server, JOBS, job)
                     )
             elif pod is None and not job.end:
                 made = Pod(job.number, job.attempt)
-                yield from self._write(world, f"{name} gets its pod", *put(server, PODS, made))
+                yield from self._write(world, (job, "gets its pod"), *put(server, PODS, made))
             elif pod is not None and pod.end and not job.end:
                 ended = newer(job, end=end_of_job(pod))
                 yield from self._write(
-                    world, f"{name} ends, {ended.end}", *put(server, JOBS, ended)
+                    world, (job, "ends", ended.end), *put(server, JOBS, ended)
                 )
         for pod in server.pods:
-            name = f"pod {pod.number}-{pod.attempt}"
             job = server.job(pod.number, pod.attempt)
             if job is None or job.deleting:
                 yield from self._write(
-                    world, f"{name} is collected", *remove(server, PODS, pod)
+                    world, (pod, "is collected"), *remove(server, PODS, pod)
                 )
                 continue
             if pod.end:
                 if pod.told and job.end:
                     yield from self._write(
-                        world, f"{name} is gone", *remove(server, PODS, pod)
+                        world, (pod, "is gone"), *remove(server, PODS, pod)
                     )
                 continue
             if not pod.started:
                 if pod.told:
                     never = newer(pod, end="never")
                     yield from self._write(
-                        world, f"{name} goes unstarted", *put(server, PODS, never)
+                        world, (pod, "goes unstarted"), *put(server, PODS, never)
                     )
                 else:
                     running, *events = put(server, PODS, newer(pod, started=True))
                     running, ready = put(running, JOBS, newer(job))
-                    yield from self._write(world, f"{name} starts", running, *events, ready)
+                    yield from self._write(world, (pod, "starts"), running, *events, ready)
             else:
                 ends = ["ok", *(["killed"] if pod.told else [])]
                 for end in ends:
                     ended = newer(pod, end=end)
                     yield from self._write(
-                        world, f"{name} ends, {end}", *put(server, PODS, ended)
+                        world, (pod, "ends", end), *put(server, PODS, ended)
                     )
                 if left.failures:
                     fewer = world._replace(left=left._replace(failures=left.failures - 1))
                     ended = newer(pod, end="failed")
                     yield from self._write(
-                        fewer, f"{name} fails", *put(server, PODS, ended), progress=False
+                        fewer, (pod, "fails"), *put(server, PODS, ended), progress=False
                     )
             if left.evictions and not pod.told:
                 fewer = world._replace(left=left._replace(evictions=left.evictions - 1))
                 told_to_go = newer(pod, told="evicted")
                 yield from self._write(
-                    fewer, f"{name} is evicted", *put(server, PODS, told_to_go), progress=False
+                    fewer, (pod, "is evicted"), *put(server, PODS, told_to_go), progress=False
                 )
 
     # People
@@ -275,7 +291,7 @@ class Moves:
                     written = write_sweep(server, edited)
                     yield from self._write(
                         fewer,
-                        f"a person edits the Sweep: {edit}",
+                        ("a person edits the Sweep:", edit),
                         written.server,
                         *written.events,
                         progress=False,
@@ -286,7 +302,7 @@ class Moves:
                 if name not in self.scope.deletes:
                     continue
                 for thing in server[kind + 1]:
-                    words = f"a person deletes {_named(Event(kind, thing))}"
+                    words = ("a person deletes", thing)
                     if kind == PODS:
                         if thing.told or thing.end:
                             continue
@@ -296,7 +312,7 @@ class Moves:
                     yield from self._write(fewer, words, *change, progress=False)
 
     def _write(
-        self, world: World, words: str, server: Server, *events: Event, progress: bool = True
+        self, world: World, words: tuple[object, ...], server: Server, *events: Event, progress: bool = True
     ) -> Iterator[Move]:
         after = self._tell(world._replace(server=server), events)
         if after is not None:
@@ -378,16 +394,5 @@ def _may_stray(wire: Wire) -> bool:
     return wire.answer is None and wire.request.verb not in READS
 
 
-def _in_words(request: Request) -> str:
-    number = f" {request.number}" if request.number else ""
-    attempt = f"-{request.attempt}" if request.attempt else ""
-    body = f" {request.body}" if request.body is not None else ""
-    return f"{request.verb}{number}{attempt}{body}"
-
-
-def _named(event: Event) -> str:
-    kind = ("SweepRun", "Job", "pod", "the Sweep")[event.kind]
-    if event.kind == SWEEPS:
-        return f"{kind}: {event.thing}"
-    name = "-".join(map(str, event.thing[: 1 if event.kind == RUNS else 2]))
-    return f"{kind} {name}{', which is gone' if event.gone else ''}"
+def _told_of(sent: tuple[Request, ...]) -> tuple[object, ...]:
+    return ("and asks to", *sent) if sent else ()

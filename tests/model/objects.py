@@ -98,12 +98,19 @@ class Status(NamedTuple):
     failed_at_rest: bool = False
     """Its condition Failed is true."""
 
+    def __str__(self) -> str:
+        marks = [self.end_reason, "at its end" if self.completed else ""]
+        return " ".join(filter(None, [self.phase, f"up to run {self.last_number}", *marks]))
+
 
 class Sweep(NamedTuple):
     """The Sweep as stored."""
 
     spec: Spec
     status: Status = Status()
+
+    def __str__(self) -> str:
+        return f"the Sweep ({self.spec.state}; {self.status})"
 
 
 class Record(NamedTuple):
@@ -115,6 +122,9 @@ class Record(NamedTuple):
     asked: int = 0
     """spec.attemptsRequested."""
 
+    def __str__(self) -> str:
+        return f"SweepRun {self.number}"
+
 
 class Job(NamedTuple):
     """An attempt's Job."""
@@ -125,6 +135,9 @@ class Job(NamedTuple):
     end: str = ""
     """How it has ended, a key of ENDS; empty while it hasn't."""
     deleting: bool = False
+
+    def __str__(self) -> str:
+        return f"Job {self.number}-{self.attempt}"
 
 
 class Pod(NamedTuple):
@@ -138,6 +151,9 @@ class Pod(NamedTuple):
     """By what it was told to go: evicted, deleted, or nothing."""
     end: str = ""
     """ok, failed, killed (by its SIGTERM) or never (it hadn't started); empty while it lives."""
+
+    def __str__(self) -> str:
+        return f"pod {self.number}-{self.attempt}"
 
     @property
     def ended_well(self) -> bool:

@@ -55,6 +55,9 @@ class Event(NamedTuple):
     thing: Child | Sweep
     gone: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.thing}{', which is gone' if self.gone else ''}"
+
 
 class Request(NamedTuple):
     """What an operator asks of the server."""
@@ -67,6 +70,11 @@ class Request(NamedTuple):
     body: Frozen | Status | None = None
     parallelism: int = 0
     """Under which a Job's creation was decided; for an invariant alone."""
+
+    def __str__(self) -> str:
+        name = "-".join(str(each) for each in self[1:3] if each)
+        body = "" if self.body is None else f" {self.body}"
+        return f"{self.verb} {name}{body}".strip()
 
 
 class Answer(NamedTuple):
