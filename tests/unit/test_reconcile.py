@@ -368,6 +368,26 @@ class TestStaleLists:
         assert world.phase == "Finished"
 
 
+class TestStaleWatches:
+    def test_a_run_that_had_completed_before_a_cancel_was_seen_is_finished(self) -> None:
+        async def main() -> World:
+            world = World(sweep(parallelism=1, runCap=1))
+            await world.settle()
+            world.step()
+            await world.settle()
+            world.step()
+            world.step()  # it starts and ends, and no watch has told of that yet
+            world.server.change("sweeps", "a", {"spec": {"state": "Cancelled"}})
+            world.deliver("sweeps")
+            await world.reconcile()
+            await world.settle()
+            return world
+
+        world = asyncio.run(main())
+        assert world.run(1)["status"]["phase"] == "Finished"
+        assert world.run(1)["status"]["metrics"] == {"loss": 1}
+
+
 class TestNamesAlreadyTaken:
     def test_a_run_that_is_there_under_our_uid_is_taken_as_it_is(self) -> None:
         """Made before a restart, with what was recorded then."""

@@ -60,14 +60,13 @@ class RecordStopping:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """Delete the Job of an attempt whose container hasn't started.
+    """Delete the Job of an attempt whose container hasn't started, if it is still as it was seen.
 
-    Unless it is `sure` that it must go, only if the Job is still as it was seen: losing that race
-    means that its pod has come to life, or to its end, and then that is what counts.
+    Losing that race means that its pod has come to life, or to its end, and then that is what
+    counts, after a cancel too: what had completed first stays Finished.
     """
 
     job: JobFacts
-    sure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,11 +270,11 @@ def _unstarted(
 ) -> Step | None:
     reason = must_stop(regime, run, job, now)
     if reason is StopReason.CANCELLED:
-        return Withdraw(job, sure=True)  # spec.state is on record for good: nothing to write first
+        return Withdraw(job)  # spec.state is on record for good: nothing to write first
     if reason is not None:
         if run.stop_reason != reason:
             return RecordStopping(job, reason)
-        return Withdraw(job, sure=False)
+        return Withdraw(job)
     if run.stop_reason:
         return RecordStopping(job, None)
     if job.suspended:

@@ -158,8 +158,8 @@ class Settler:
                 if stored is not None:
                     status = stopping_status(stored, job, ledger.pod_of(run), reason, message)
                     await self._children.write_run(intent, run, status)
-            case Withdraw(job, sure):
-                await self._children.delete_job(intent, job, if_unchanged=not sure)
+            case Withdraw(job):
+                await self._children.delete_job(intent, job, if_unchanged=True)
             case TellToGo(job):
                 await self._children.tell_pods_to_go(intent, job)
             case RecordStarted(job, pod):

@@ -113,8 +113,8 @@ def _take(process: Process, run: RunFacts, step: Step) -> None:
             children.write_run(process, run, trouble_status(reason, message), done, taken)
         case RecordStopping():
             endings.stored_status(process, run, None, _record_stopping, taken)
-        case Withdraw(job, sure):
-            children.delete_job(process, job, done, taken, if_unchanged=not sure)
+        case Withdraw(job):
+            children.delete_job(process, job, done, taken, if_unchanged=True)
         case RecordStarted(_, pod):
             endings.stored_status(process, run, pod, _record_started, taken)
         case RecordOutcome() | LookForPod() | ConfirmGone():

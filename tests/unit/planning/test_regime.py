@@ -104,7 +104,7 @@ class TestRunsThatNeverStarted:
     ) -> None:
         assert step(regime, run(), job(), pod=pod()) == RecordStopping(job(), reason)
         told = run(stop_reason=reason, attempt=1, attempt_open=True)
-        assert step(regime, told, job(), pod=pod()) == Withdraw(job(), sure=False)
+        assert step(regime, told, job(), pod=pod()) == Withdraw(job())
 
     def test_a_resume_that_comes_first_leaves_them(self) -> None:
         told = run(stop_reason="Held", attempt=1, attempt_open=True)
@@ -115,7 +115,7 @@ class TestRunsThatNeverStarted:
         assert step(PAUSED, told, job(), pod=STARTED) == RecordStarted(job(), STARTED)
 
     def test_cancelled_they_go_without_a_word_first(self) -> None:
-        assert step(CANCELLED, run(), job(), pod=pod()) == Withdraw(job(), sure=True)
+        assert step(CANCELLED, run(), job(), pod=pod()) == Withdraw(job())
 
     @pytest.mark.parametrize(
         ("regime", "reason"),
