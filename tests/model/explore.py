@@ -165,13 +165,12 @@ class Explorer:
 
     def _number(self, world: World) -> int:
         part = self.parts.number
-        operators = tuple(0 if each is None else 1 + part(each) for each in world.operators)
-        return self.states.number(
-            (part(world.server), operators, part(world.strays), part(world.left))
-        )
+        server, operators, strays, left = world
+        numbers = [0 if each is None else 1 + part(each) for each in operators]
+        return self.states.number((part(server), part(strays), part(left), *numbers))
 
     def _world(self, at: int) -> World:
-        server, operators, strays, left = self.states.things[at]
+        server, strays, left, *operators = self.states.things[at]
         things = self.parts.things
         found = tuple(None if each == 0 else things[each - 1] for each in operators)
         return World(things[server], found, things[strays], things[left])

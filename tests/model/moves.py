@@ -21,7 +21,7 @@ from tests.model.server import (
     remove,
     write_sweep,
 )
-from tests.model.world import Left, Minds, Operator, Wire, World, freshness, told
+from tests.model.world import Left, Minds, Operator, Outcome, Wire, World, freshness, told
 
 
 WHO: Final = ("operator 1", "operator 2")
@@ -120,7 +120,7 @@ class Moves:
         event, *rest = operator.queues[kind]
         mind = self.minds.meets(operator.mind, event).mind
         queues = _with(operator.queues, kind, tuple(rest))
-        after = self._without_old_news(operator._replace(mind=mind, queues=queues))
+        after = self._without_old_news(Operator(mind, queues, operator.wires))
         words = (WHO[slot], "is told of", event)
         return Move(words, _replaced(world, slot, after))
 
@@ -132,8 +132,10 @@ class Moves:
         """
         if self.scope.deletes or any(wire.answer is not None for wire in operator.wires):
             return operator
-        queues = tuple(self._news(operator.mind, queue) for queue in operator.queues)
-        return operator._replace(queues=queues)
+        mind, queues, wires = operator
+        if not any(queues):
+            return operator
+        return Operator(mind, tuple([self._news(mind, queue) for queue in queues]), wires)
 
     def _news(self, mind: int, queue: tuple[Event, ...]) -> tuple[Event, ...]:
         while queue and self.minds.meets(mind, queue[0]).mind == mind:
@@ -141,10 +143,14 @@ class Moves:
         return queue
 
     def _passes(self, world: World, slot: int, operator: Operator) -> Iterator[Move]:
+        known: list[Outcome] = []
         for hour in Hour:
             if hour is Hour.LATEST and self._creates_elsewhere(world, slot):
                 continue
             outcome = self.minds.meets(operator.mind, hour)
+            if outcome in known:
+                continue
+            known.append(outcome)
             words = (WHO[slot], "begins a pass", hour.name.lower(), *_told_of(outcome.sent))
             after = _sending(operator, outcome.mind, outcome.sent)
             yield Move(words, _replaced(world, slot, after), complaint=outcome.complaint)
@@ -331,7 +337,7 @@ class Moves:
                         return None
                 operator = after
             operators.append(operator)
-        return world._replace(operators=tuple(operators))
+        return World(world.server, tuple(operators), world.strays, world.left)
 
 
 def _edited(sweep: Sweep, edit: str) -> Sweep | None:
@@ -374,20 +380,24 @@ def _with(queues: tuple, kind: int, queue: tuple) -> tuple:
 
 
 def _replaced(world: World, slot: int, operator: Operator | None) -> World:
-    operators = (*world.operators[:slot], operator, *world.operators[slot + 1 :])
-    return world._replace(operators=operators)
+    server, operators, strays, left = world
+    operators = (*operators[:slot], operator, *operators[slot + 1 :])
+    return World(server, operators, strays, left)
 
 
 def _answered(world: World, slot: int, wire: Wire, answer: Answer) -> World:
     operator = world.operators[slot]
     assert operator is not None
-    wires = tuple(wire._replace(answer=answer) if each is wire else each for each in operator.wires)
-    return _replaced(world, slot, operator._replace(wires=wires))
+    answered = Wire(wire.request, answer)
+    wires = tuple([answered if each is wire else each for each in operator.wires])
+    return _replaced(world, slot, Operator(operator.mind, operator.queues, wires))
 
 
 def _sending(operator: Operator, mind: int, sent: tuple[Request, ...]) -> Operator:
-    wires = (*operator.wires, *map(Wire, sent))
-    return operator._replace(mind=mind, wires=tuple(sorted(wires, key=lambda w: w.request[:3])))
+    wires = operator.wires
+    if sent:
+        wires = tuple(sorted((*wires, *map(Wire, sent)), key=lambda wire: wire.request[:3]))
+    return Operator(mind, operator.queues, wires)
 
 
 def _may_stray(wire: Wire) -> bool:

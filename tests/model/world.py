@@ -124,7 +124,7 @@ def told(operator: Operator | None, listed: int, events: tuple[Event, ...]) -> O
     for event in events:
         if event.kind == SWEEPS or event.kind < listed:
             queues[event.kind] = (*queues[event.kind], event)
-    return operator._replace(queues=tuple(queues))
+    return Operator(operator.mind, tuple(queues), operator.wires)
 
 
 def freshness(operator: Operator, request: Request, answer: Answer) -> Answer:
