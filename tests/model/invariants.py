@@ -193,8 +193,7 @@ def phase_agrees(server: Server) -> bool:
     spec, status = server.sweep.spec, server.sweep.status
     phases = Counter(record.status.value.get("phase", "Pending") for record in server.runs)
     reached = spec.target is not None and any(
-        record.status.value.get("value", spec.target + 1) <= spec.target
-        for record in server.runs
+        record.status.value.get("value", spec.target + 1) <= spec.target for record in server.runs
     )
     spent = spec.max_failures is not None and phases["Failed"] >= spec.max_failures
     no_more = server.made_runs >= spec.run_cap or reached or bool(status.end_reason)
@@ -211,9 +210,7 @@ def _reruns_due(server: Server) -> bool:
     if server.sweep.spec.state != "Running":
         return False
     facts = [facts_of_run(record) for record in server.runs]
-    return any(
-        run.lost and (asked > run.answered_all or run.asked > run.answered) for run in facts
-    )
+    return any(run.lost and (asked > run.answered_all or run.asked > run.answered) for run in facts)
 
 
 def numbers_agree(server: Server) -> bool:

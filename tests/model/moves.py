@@ -94,16 +94,12 @@ class Moves:
         if left.losses_of_lease and mind.leads:
             outcome = self.minds.meets(operator.mind, "lease lost")
             late = _replaced(world, slot, operator._replace(mind=outcome.mind))
-            late = late._replace(
-                left=left._replace(losses_of_lease=left.losses_of_lease - 1)
-            )
+            late = late._replace(left=left._replace(losses_of_lease=left.losses_of_lease - 1))
             yield Move((who, "sleeps past its Lease's deadline"), late, progress=False)
 
     def _begin(self, world: World) -> Iterator[Move]:
         """Another operator begins where one leads no longer: it was a standby, and knows Sweeps."""
-        leading = [
-            each for each in world.operators if each and self.minds[each.mind].leads
-        ]
+        leading = [each for each in world.operators if each and self.minds[each.mind].leads]
         if len(leading) >= self.scope.at_once or None not in world.operators:
             return
         slot = world.operators.index(None)
@@ -170,9 +166,7 @@ class Moves:
 
     # The wire
 
-    def _arrive(
-        self, world: World, slot: int, operator: Operator, wire: Wire
-    ) -> Iterator[Move]:
+    def _arrive(self, world: World, slot: int, operator: Operator, wire: Wire) -> Iterator[Move]:
         who, what = WHO[slot], wire.request
         server, events, answer = arrive(world.server, wire.request)
         complaint = invariants.check_arrival(world.server, wire.request, server)
@@ -226,34 +220,24 @@ class Moves:
         for job in server.jobs:
             pod = server.pod(job.number, job.attempt)
             if server.run(job.number) is None:
-                yield from self._write(
-                    world, (job, "is collected"), *remove(server, JOBS, job)
-                )
+                yield from self._write(world, (job, "is collected"), *remove(server, JOBS, job))
             elif job.deleting:
                 if pod is None:
-                    yield from self._write(
-                        world, (job, "is gone"), *remove(server, JOBS, job)
-                    )
+                    yield from self._write(world, (job, "is gone"), *remove(server, JOBS, job))
             elif pod is None and not job.end:
                 made = Pod(job.number, job.attempt)
                 yield from self._write(world, (job, "gets its pod"), *put(server, PODS, made))
             elif pod is not None and pod.end and not job.end:
                 ended = newer(job, end=end_of_job(pod))
-                yield from self._write(
-                    world, (job, "ends", ended.end), *put(server, JOBS, ended)
-                )
+                yield from self._write(world, (job, "ends", ended.end), *put(server, JOBS, ended))
         for pod in server.pods:
             job = server.job(pod.number, pod.attempt)
             if job is None or job.deleting:
-                yield from self._write(
-                    world, (pod, "is collected"), *remove(server, PODS, pod)
-                )
+                yield from self._write(world, (pod, "is collected"), *remove(server, PODS, pod))
                 continue
             if pod.end:
                 if pod.told and job.end:
-                    yield from self._write(
-                        world, (pod, "is gone"), *remove(server, PODS, pod)
-                    )
+                    yield from self._write(world, (pod, "is gone"), *remove(server, PODS, pod))
                 continue
             if not pod.started:
                 if pod.told:
@@ -269,9 +253,7 @@ class Moves:
                 ends = ["ok", *(["killed"] if pod.told else [])]
                 for end in ends:
                     ended = newer(pod, end=end)
-                    yield from self._write(
-                        world, (pod, "ends", end), *put(server, PODS, ended)
-                    )
+                    yield from self._write(world, (pod, "ends", end), *put(server, PODS, ended))
                 if left.failures:
                     fewer = world._replace(left=left._replace(failures=left.failures - 1))
                     ended = newer(pod, end="failed")
@@ -304,21 +286,34 @@ class Moves:
                     )
         if left.deletions:
             fewer = world._replace(left=left._replace(deletions=left.deletions - 1))
-            for kind, name in ((RUNS, "run"), (JOBS, "Job"), (PODS, "pod")):
-                if name not in self.scope.deletes:
-                    continue
-                for thing in server[kind + 1]:
-                    words = ("a person deletes", thing)
-                    if kind == PODS:
-                        if thing.told or thing.end:
-                            continue
-                        change = put(server, PODS, newer(thing, told="deleted"))
-                    else:
-                        change = remove(server, kind, thing)
-                    yield from self._write(fewer, words, *change, progress=False)
+            for change in self._deletions(server):
+                thing = change[1].thing
+                words = ("a person deletes", thing)
+                yield from self._write(fewer, words, *change, progress=False)
+
+    def _deletions(self, server: Server) -> Iterator[tuple[Server, Event]]:
+        """What a person may delete, each with what is left then."""
+        for what in self.scope.deletes:
+            match what:
+                case "run":
+                    yield from (remove(server, RUNS, run) for run in server.runs)
+                case "told run":
+                    told_of = server.sweep.status.last_number
+                    runs = [run for run in server.runs if run.number <= told_of]
+                    yield from (remove(server, RUNS, run) for run in runs)
+                case "Job":
+                    yield from (remove(server, JOBS, job) for job in server.jobs)
+                case "pod":
+                    alive = [pod for pod in server.pods if not pod.told and not pod.end]
+                    yield from (put(server, PODS, newer(pod, told="deleted")) for pod in alive)
 
     def _write(
-        self, world: World, words: tuple[object, ...], server: Server, *events: Event, progress: bool = True
+        self,
+        world: World,
+        words: tuple[object, ...],
+        server: Server,
+        *events: Event,
+        progress: bool = True,
     ) -> Iterator[Move]:
         after = self._tell(world._replace(server=server), events)
         if after is not None:

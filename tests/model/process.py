@@ -7,14 +7,17 @@ the mirror of reconcile/ works on. Its ledger is the operator's own, in both.
 import copy
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tests.model.objects import NOW, Hour, Spec, Sweep, intent_of
 from tests.model.server import Request
 
+from sweep_operator.api.run import RunPhase
+from sweep_operator.planning.early_termination import Brackets
 from sweep_operator.planning.ledger import Ledger
+from sweep_operator.planning.plateau import Stillness
 from sweep_operator.planning.regime import Regime
 from sweep_operator.planning.sweep import Intent
 
@@ -172,7 +175,7 @@ _books: dict[tuple[Any, ...], Book] = {}
 
 def _kept(ledger: Ledger) -> Book:
     _tidy(ledger)
-    key = tuple(_key(getattr(ledger, name)) for name in _FIELDS)
+    key = tuple([_key(getattr(ledger, name)) for name in _FIELDS])
     found = _books.get(key)
     if found is None:
         found = _books[key] = Book(ledger)
@@ -187,28 +190,52 @@ def _tidy(ledger: Ledger) -> None:
 
 
 def _copy(ledger: Ledger) -> Ledger:
-    return Ledger(*(_copied(getattr(ledger, name)) for name in _FIELDS))
+    return Ledger(*[_copied(getattr(ledger, name)) for name in _FIELDS])
 
 
 def _copied(value: Any) -> Any:
-    if isinstance(value, Counter):
-        return value.copy()
-    if isinstance(value, dict):
-        return {key: _copied(each) for key, each in value.items()}
-    if isinstance(value, set | list):
-        return value.copy()
-    return copy.deepcopy(value) if is_dataclass(value) else value
+    copied = _COPIED.get(type(value))
+    return value if copied is None else copied(value)
+
+
+def _copied_count(value: Counter[Any]) -> Counter[Any]:
+    count: Counter[Any] = Counter()
+    dict.update(count, value)  # Counter.copy asks much of each
+    return count
+
+
+def _copied_dict(value: dict[Any, Any]) -> dict[Any, Any]:
+    return {key: _copied(each) for key, each in value.items()}
+
+
+_COPIED: Final[dict[type, Callable[[Any], Any]]] = {
+    Counter: _copied_count,
+    dict: _copied_dict,
+    list: list.copy,
+    set: set.copy,
+    Brackets: lambda value: copy.deepcopy(value) if value.values else value,
+    Stillness: copy.deepcopy,
+}
 
 
 def _key(value: Any) -> Any:
-    if isinstance(value, Counter):
-        return frozenset((key, count) for key, count in value.items() if count)
-    if isinstance(value, dict):
-        return tuple(sorted((key, _key(each)) for key, each in value.items()))
-    if isinstance(value, set):
-        return frozenset(value)
-    if isinstance(value, list):
-        return tuple(value)
-    if is_dataclass(value):
-        return tuple(_key(getattr(value, each.name)) for each in fields(value))
-    return value
+    key = _KEYS.get(type(value))
+    return value if key is None else key(value)
+
+
+def _key_of_count(value: Counter[Any]) -> Any:
+    return tuple([(key, value[key]) for key in RunPhase if value.get(key)])
+
+
+def _key_of_dict(value: dict[Any, Any]) -> Any:
+    return tuple([(key, _key(value[key])) for key in sorted(value)])
+
+
+_KEYS: Final[dict[type, Callable[[Any], Any]]] = {
+    Counter: _key_of_count,
+    dict: _key_of_dict,
+    list: tuple,
+    set: frozenset,
+    Brackets: lambda value: _key_of_dict(value.values),
+    Stillness: lambda value: tuple(_key(getattr(value, each)) for each in value.__slots__),
+}

@@ -17,37 +17,54 @@ class Scope(NamedTuple):
     edits: tuple[str, ...] = ()
     """Of the Sweep by a person, each as often as Left allows them together."""
     deletes: tuple[str, ...] = ()
-    """What is deleted by hand: run, Job, pod."""
-    lag: int = 2
+    """What is deleted by hand: run, Job, pod; or a run only once the Sweep's status tells of it."""
+    lag: int = 1
     """Writes of a kind that a watch may be behind; it is told of one before there are more."""
     slow: bool = False
+    """It takes minutes."""
 
 
 STATES: Final = ("pause", "resume", "stop", "cancel")
 
+ONE: Final = Spec(run_cap=1)
+
 SCOPES: Final[dict[str, Scope]] = {
-    "undisturbed": Scope(Spec(parallelism=2), lag=3),
-    "crashes": Scope(Spec(), Left(crashes=2)),
-    "two at a time, crashes": Scope(Spec(parallelism=2), Left(crashes=1), lag=1),
-    "lost answers": Scope(Spec(), Left(lost=2)),
-    "lost answers and a crash": Scope(Spec(), Left(lost=1, crashes=1)),
-    "edits": Scope(Spec(run_cap=1), Left(edits=2), edits=STATES),
-    "edits and a crash": Scope(Spec(run_cap=1), Left(edits=1, crashes=1), edits=STATES),
-    "parallelism": Scope(
-        Spec(), Left(edits=2), edits=("parallelism 2", "parallelism 1", "cap 3"), lag=1
+    "two runs": Scope(Spec()),
+    "crashes": Scope(ONE, Left(crashes=2)),
+    "lost answers": Scope(ONE, Left(lost=1)),
+    "edits": Scope(ONE, Left(edits=1), edits=STATES),
+    "evictions": Scope(ONE, Left(evictions=1)),
+    "reruns": Scope(ONE, Left(failures=1, edits=1), edits=("rerun",)),
+    "two runs at a time": Scope(Spec(parallelism=2), slow=True),
+    "two runs and a crash": Scope(Spec(), Left(crashes=1), slow=True),
+    "two runs and a lost answer": Scope(Spec(), Left(lost=1), slow=True),
+    "watches further behind": Scope(ONE, Left(crashes=1), lag=3, slow=True),
+    "two lost answers and a crash": Scope(ONE, Left(lost=2, crashes=1), slow=True),
+    "two edits": Scope(ONE, Left(edits=2), edits=STATES, slow=True),
+    "an edit and a crash": Scope(ONE, Left(edits=1, crashes=1), edits=STATES, slow=True),
+    "an edit and an eviction": Scope(ONE, Left(edits=1, evictions=1), edits=STATES, slow=True),
+    "parallelism and cap": Scope(
+        Spec(),
+        Left(edits=1),
+        edits=("parallelism 2", "cap 3"),
+        slow=True,
     ),
-    "evictions": Scope(Spec(run_cap=1), Left(evictions=2, crashes=1)),
-    "evictions in all states": Scope(
-        Spec(run_cap=1), Left(evictions=1, edits=1), edits=STATES
-    ),
-    "deletions by hand": Scope(
-        Spec(), Left(deletions=1), deletes=("run", "Job", "pod"), lag=1
-    ),
-    "reruns": Scope(Spec(run_cap=1), Left(failures=2, edits=1, crashes=1), edits=("rerun",)),
+    "evictions and a crash": Scope(ONE, Left(evictions=1, crashes=1), slow=True),
     "budgets": Scope(
-        Spec(run_cap=1, max_retries=1, max_preemptions=1), Left(failures=2, evictions=2), lag=1
+        ONE._replace(max_retries=1, max_preemptions=1),
+        Left(failures=2, evictions=2),
+        slow=True,
     ),
-    "target": Scope(Spec(run_cap=2, parallelism=2, target=1.0), lag=1),
-    "an old leader": Scope(Spec(run_cap=1), Left(losses_of_lease=1), operators=2),
-    "two operators": Scope(Spec(run_cap=1), operators=2, at_once=2, lag=1),
+    "runs deleted by hand": Scope(ONE, Left(deletions=1), deletes=("run",), slow=True),
+    "Jobs deleted by hand": Scope(ONE, Left(deletions=1), deletes=("Job",), slow=True),
+    "pods deleted by hand": Scope(ONE, Left(deletions=1), deletes=("pod",), slow=True),
+    "a deletion and a crash": Scope(
+        ONE, Left(deletions=1, crashes=1), deletes=("told run", "Job"), slow=True
+    ),
+    "a rerun and a crash": Scope(
+        ONE, Left(failures=1, edits=1, crashes=1), edits=("rerun",), slow=True
+    ),
+    "target": Scope(Spec(parallelism=2, target=1.0), slow=True),
+    "an old leader": Scope(ONE, Left(losses_of_lease=1), operators=2, slow=True),
+    "two operators": Scope(ONE, operators=2, at_once=2, slow=True),
 }

@@ -103,9 +103,7 @@ class Minds:
                     process.listed += 1
                     for thing in things:
                         cache.take(process, thing)
-            outcome = Outcome(
-                self.number(process.mind()), tuple(process.sent), process.complaint
-            )
+            outcome = Outcome(self.number(process.mind()), tuple(process.sent), process.complaint)
             found = self._met[number, what] = outcome
         return found
 

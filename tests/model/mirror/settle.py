@@ -87,9 +87,7 @@ def decide(process: Process) -> list[Taken]:
             ledger.jobs.get(number, {}),
             ledger.pod_of(run),
             regime,
-            Keeping(
-                NOW, intent.spec.finished_job_ttl.seconds, keep_best_until if is_best else 0.0
-            ),
+            Keeping(NOW, intent.spec.finished_job_ttl.seconds, keep_best_until if is_best else 0.0),
             now,
             ledger.vanished.get(number),
         )

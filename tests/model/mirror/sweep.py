@@ -15,6 +15,7 @@ from sweep_operator.api.sweep import SweepState
 from sweep_operator.planning.refusal import Stall
 from sweep_operator.planning.status import sweep_status
 
+
 def begin(process: Process, hour: Hour) -> None:
     """Reconciler.reconcile, up to its first request."""
     # 1. What is wanted
@@ -90,9 +91,7 @@ def status_of(process: Process) -> Status:
     stall = Stall("RequestsFail", "Refused.", for_good=False) if stalled else None
     left = process.memory.pods_left if is_cancelled(process) else 0
     previous = _as_json(process.sweep.status)
-    return _from_json(
-        sweep_status(process.intent, process.ledger, stall, left, previous, STAMP)
-    )
+    return _from_json(sweep_status(process.intent, process.ledger, stall, left, previous, STAMP))
 
 
 @cache
