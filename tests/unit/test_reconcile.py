@@ -387,6 +387,24 @@ class TestStaleWatches:
         assert world.run(1)["status"]["phase"] == "Finished"
         assert world.run(1)["status"]["metrics"] == {"loss": 1}
 
+    def test_an_answer_that_comes_after_the_runs_end_does_not_undo_it(self) -> None:
+        """As to a leader that slept while another took over, and hears of that first."""
+
+        async def main() -> World:
+            world = World(sweep(parallelism=1, runCap=1))
+            world.server.latency = lambda: 1.0
+            slow = asyncio.create_task(world.reconcile())
+            await asyncio.sleep(3.5)
+            assert world.made("jobs") == ["a-1-1"]  # and the answer is on its way
+            attempt = {"number": 1, "job": "a-1-1", "outcome": "Finished"}
+            ended = {"phase": "Finished", "reason": "Completed", "attempts": [attempt]}
+            world.server.change("sweepruns", "a-1", {"status": ended})
+            world.deliver("sweepruns")
+            await slow
+            return world
+
+        assert virtual.run(main()).run(1)["status"]["phase"] == "Finished"
+
 
 class TestNamesAlreadyTaken:
     def test_a_run_that_is_there_under_our_uid_is_taken_as_it_is(self) -> None:

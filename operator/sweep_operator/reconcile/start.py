@@ -19,6 +19,7 @@ from sweep_operator.effects.children import Children, InTheWayError
 from sweep_operator.effects.suggester import Question, Suggester, SuggestionError
 from sweep_operator.planning.environment import ParametersTooLargeError
 from sweep_operator.planning.experience import experience
+from sweep_operator.planning.facts import RunFacts
 from sweep_operator.planning.job import build_job
 from sweep_operator.planning.ledger import Ledger
 from sweep_operator.planning.macros import MacroError
@@ -209,7 +210,7 @@ class Starter:
             await self._children.create_job(intent, job)
             ledger.clear(start.number)
             run = ledger.runs.get(start.number)
-            if run is not None and (run.phase is RunPhase.CRASHED or run.reason):
+            if run is not None and _says_otherwise(run, start):
                 await self._children.write_run(intent, run, trouble_status("", ""))
         except (ApiError, InTheWayError) as error:
             if isinstance(error, InTheWayError) or 400 <= error.code < 500:
@@ -243,6 +244,16 @@ def _still_due(ledger: Ledger, start: Start) -> bool:
     return (
         run is not None and start.number in ledger.waiting and run.current_attempt == start.attempt
     )
+
+
+def _says_otherwise(run: RunFacts, start: Start) -> bool:
+    """Whether the record of a run whose attempt was just made doesn't say that it is Pending.
+
+    One that tells of this attempt already stays: the answer came late, and another leader first.
+    """
+    if run.settled or run.attempt_open or run.current_attempt != start.attempt:
+        return False
+    return run.phase is RunPhase.CRASHED or bool(run.reason)
 
 
 def _stall(kind: str, name: str, error: ApiError | InTheWayError) -> Stall:

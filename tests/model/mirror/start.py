@@ -5,13 +5,13 @@ Records are made one after the other; each Job follows its record without waitin
 
 from typing import Any
 
-from tests.model import invariants
 from tests.model.mirror import children
 from tests.model.objects import Hour
 from tests.model.process import Process, Stage
 from tests.model.server import Request
 
 from sweep_operator.api.run import RunPhase
+from sweep_operator.planning.facts import RunFacts
 from sweep_operator.planning.quota import Start, quota
 from sweep_operator.planning.record import trouble_status
 
@@ -75,7 +75,6 @@ def _start_next(process: Process) -> None:
         children.read_run(process, attempt.number, _on_record, attempt)
     elif _may_start(process):
         request = Request("create run", attempt.number)
-        invariants.check_sending(process, request)
         children.create(process, request, _on_record, attempt)
     else:
         process.change(todo=())
@@ -100,7 +99,6 @@ def _make_job(process: Process, attempt: Start) -> None:
     process.ledger.doubt(attempt.number)
     parallelism = process.intent.spec.parallelism
     request = Request("create Job", attempt.number, attempt.attempt, parallelism=parallelism)
-    invariants.check_sending(process, request)
     children.create(process, request, _job_made, attempt)
 
 
@@ -114,7 +112,7 @@ def _job_made(process: Process, found: Any, attempt: Start) -> None:
         process.change(refused=True)
         return
     run = process.ledger.runs.get(attempt.number)
-    if run is not None and (run.phase is RunPhase.CRASHED or run.reason):
+    if run is not None and _says_otherwise(run, attempt):
         children.write_run(process, run, trouble_status("", ""), _pending_again, attempt)
     else:
         _pending_again(process, True, attempt)
@@ -141,3 +139,10 @@ def _still_due(process: Process, attempt: Start) -> bool:
         and attempt.number in ledger.waiting
         and run.current_attempt == attempt.attempt
     )
+
+
+def _says_otherwise(run: RunFacts, attempt: Start) -> bool:
+    """start._says_otherwise: the record doesn't say that the run is Pending, and should."""
+    if run.settled or run.attempt_open or run.current_attempt != attempt.attempt:
+        return False
+    return run.phase is RunPhase.CRASHED or bool(run.reason)
