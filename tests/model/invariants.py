@@ -5,13 +5,13 @@ Each is a function whose first sentence says it. They read what is stored, and d
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from tests.model.objects import Frozen, Record, Spec, attempt_of, facts_of_run
-from tests.model.process import Process
+from tests.model.objects import Frozen, Record, Spec, Status, facts_of_run
 from tests.model.server import Request, Server
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tests.model.process import Process
 
 SETTLED: Final = ("Finished", "Failed", "Killed")
 
@@ -34,20 +34,28 @@ def recorded(record: Record, attempt: int) -> bool:
 # When a creation is sent
 
 
-def nothing_is_created_against_the_state(process: Process, request: Request) -> bool:
+def nothing_is_created_against_the_state(process: "Process", request: Request) -> bool:
     """No creation is sent after a pause or stop was seen for a run that hasn't started, nor after
     a cancel for any."""
     state = process.sweep.spec.state
-    if state == "Running":
+    if state == "Running" or not request.verb.startswith("create"):
         return True
     run = process.ledger.runs.get(request.number)
     started = run is not None and run.started
     return state != "Cancelled" and request.verb == "create Job" and started
 
 
-def nothing_is_created_without_the_lease(process: Process, request: Request) -> bool:
+def nothing_is_created_without_the_lease(process: "Process", request: Request) -> bool:
     """No creation is sent by an operator that leads no longer."""
-    return process.leads
+    return process.leads or not request.verb.startswith("create")
+
+
+def finished_says_that_runs_are_settled(process: "Process", request: Request) -> bool:
+    """No sweep is written Finished that the operator knows a run of which isn't at its end."""
+    status = request.body
+    if not isinstance(status, Status) or status.phase != "Finished":
+        return True
+    return not process.ledger.active and not process.ledger.waiting
 
 
 # When a request arrives
@@ -243,9 +251,10 @@ def no_pod_is_left_of_a_cancelled_sweep(server: Server) -> bool:
     return not cancelled or all(pod.end for pod in server.pods)
 
 
-AT_SENDING: Final[tuple[Callable[[Process, Request], bool], ...]] = (
+AT_SENDING: Final[tuple[Callable[["Process", Request], bool], ...]] = (
     nothing_is_created_against_the_state,
     nothing_is_created_without_the_lease,
+    finished_says_that_runs_are_settled,
 )
 
 AT_ARRIVAL: Final[tuple[Callable[[Server, Request, Server], bool], ...]] = (
@@ -266,11 +275,10 @@ ALWAYS: Final[tuple[Callable[[Server], bool], ...]] = (no_pod_is_left_of_a_cance
 UP_TO_DATE: Final[tuple[Callable[[Server], bool], ...]] = (phase_agrees, numbers_agree)
 
 
-def check_sending(process: Process, request: Request) -> None:
-    """Judge a creation that is being sent."""
+def check_sending(process: "Process", request: Request) -> str:
+    """Judge a request that is being sent; empty where nothing is wrong."""
     broken = next((each for each in AT_SENDING if not each(process, request)), None)
-    if broken is not None:
-        process.complaint = process.complaint or sentence(broken)
+    return "" if broken is None else sentence(broken)
 
 
 def check_arrival(before: Server, request: Request, after: Server) -> str:

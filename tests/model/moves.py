@@ -7,7 +7,6 @@ from tests.model import invariants
 from tests.model.objects import JOBS, PODS, RUNS, SWEEPS, Hour, Pod, Sweep, end_of_job
 from tests.model.scopes import Scope
 from tests.model.server import (
-    CONFLICT,
     LOST,
     OK,
     READS,
@@ -21,8 +20,7 @@ from tests.model.server import (
     remove,
     write_sweep,
 )
-from tests.model.world import Left, Minds, Operator, Outcome, Wire, World, freshness, told
-
+from tests.model.world import Minds, Operator, Outcome, Wire, World, freshness, told
 
 WHO: Final = ("operator 1", "operator 2")
 

@@ -285,8 +285,3 @@ def facts_of_pod(pod: Pod, measured: bool) -> PodFacts:
         disruption="EvictionByEvictionAPI" if pod.told == "evicted" else "",
         preempting=False,
     )
-
-
-def attempt_of(job: JobFacts | Job) -> tuple[int, int]:
-    """A Job's key."""
-    return job.number, job.attempt

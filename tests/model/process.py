@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
+from tests.model import invariants
 from tests.model.objects import NOW, Hour, Spec, Sweep, intent_of
 from tests.model.server import Request
 
@@ -161,6 +162,7 @@ class Process:
     def send(self, request: Request, then: Callable[..., None], about: Any = None) -> None:
         """Put a request on its way; `then` is called with its answer."""
         self.sent.append(request)
+        self.complaint = self.complaint or invariants.check_sending(self, request)
         self.change(tasks=(*self.now_doing.tasks, Task(request, then, about)))
 
     def end_pass(self) -> None:

@@ -6,9 +6,9 @@ A state is a tuple of a few tuples, each of which there is one only, so that a m
 from typing import Any, NamedTuple
 
 from tests.model.mirror import cache, sweep
-from tests.model.objects import PODS, RUNS, SWEEPS, Hour, Pod, Sweep
+from tests.model.objects import PODS, RUNS, SWEEPS, Hour, Sweep
 from tests.model.process import Memory, Mind, Process
-from tests.model.server import OK, READS, Answer, Event, Request, Server
+from tests.model.server import OK, Answer, Event, Request, Server
 
 from sweep_operator.planning.ledger import Ledger
 

@@ -4,17 +4,13 @@ An operator's watches hold back what it hasn't been told, so `Sink.answer`'s que
 watch is past an answer, is here whether the write's event is still to come (see world.take_answer).
 """
 
-from sweep_operator.api.sweep import EndReason
 from tests.model.objects import (
-    JOBS,
-    PODS,
-    RUNS,
+    NAME,
     SWEEPS,
     Child,
     Job,
     Pod,
     Record,
-    Status,
     Sweep,
     facts_of_job,
     facts_of_pod,
@@ -25,7 +21,7 @@ from tests.model.process import Process
 from tests.model.server import Event
 
 from sweep_operator.api.names import job_name
-from tests.model.objects import NAME
+from sweep_operator.api.sweep import EndReason
 
 
 def take_event(process: Process, event: Event) -> None:
