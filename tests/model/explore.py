@@ -1,4 +1,4 @@
-"""Visits every reachable state of a scope, breadth first, and asks of each whether it has an end."""
+"""Visits every reachable state of a scope, breadth first, and asks whether each has an end."""
 
 import time
 from array import array

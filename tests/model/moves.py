@@ -1,10 +1,11 @@
-"""All that may happen next: by the wire, the watches, the operators, the cluster, faults, people."""
+"""All that may happen next: by the wire, watches, operators, the cluster, faults and people."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from tests.model import invariants
-from tests.model.objects import JOBS, PODS, RUNS, SWEEPS, Hour, Pod, Sweep, end_of_job
+from tests.model.cluster import Change, by_itself, by_people
+from tests.model.objects import SWEEPS, Hour, Sweep
 from tests.model.scopes import Scope
 from tests.model.server import (
     LOST,
@@ -15,10 +16,6 @@ from tests.model.server import (
     Request,
     Server,
     arrive,
-    newer,
-    put,
-    remove,
-    write_sweep,
 )
 from tests.model.world import Minds, Operator, Outcome, Wire, World, freshness, told
 
@@ -58,8 +55,7 @@ class Moves:
                 yield from self._of_operator(world, slot, operator)
         yield from self._begin(world)
         yield from self._of_strays(world)
-        yield from self._of_cluster(world)
-        yield from self._of_people(world)
+        yield from self._of_others(world)
 
     # Operators
 
@@ -211,152 +207,40 @@ class Moves:
                 words = ("a dead operator asks to", request, "and is answered", answer.code)
                 yield Move(words, there, complaint=complaint)
 
-    # The cluster
+    # The cluster and people
 
-    def _of_cluster(self, world: World) -> Iterator[Move]:
-        server, left = world.server, world.left
-        for job in server.jobs:
-            pod = server.pod(job.number, job.attempt)
-            if server.run(job.number) is None:
-                yield from self._write(world, (job, "is collected"), *remove(server, JOBS, job))
-            elif job.deleting:
-                if pod is None:
-                    yield from self._write(world, (job, "is gone"), *remove(server, JOBS, job))
-            elif pod is None and not job.end:
-                made = Pod(job.number, job.attempt)
-                yield from self._write(world, (job, "gets its pod"), *put(server, PODS, made))
-            elif pod is not None and pod.end and not job.end:
-                ended = newer(job, end=end_of_job(pod))
-                yield from self._write(world, (job, "ends", ended.end), *put(server, JOBS, ended))
-        for pod in server.pods:
-            job = server.job(pod.number, pod.attempt)
-            if job is None or job.deleting:
-                yield from self._write(world, (pod, "is collected"), *remove(server, PODS, pod))
-                continue
-            if pod.end:
-                if pod.told and job.end:
-                    yield from self._write(world, (pod, "is gone"), *remove(server, PODS, pod))
-                continue
-            if not pod.started:
-                if pod.told:
-                    never = newer(pod, end="never")
-                    yield from self._write(
-                        world, (pod, "goes unstarted"), *put(server, PODS, never)
-                    )
-                else:
-                    running, *events = put(server, PODS, newer(pod, started=True))
-                    running, ready = put(running, JOBS, newer(job))
-                    yield from self._write(world, (pod, "starts"), running, *events, ready)
-            else:
-                ends = ["ok", *(["killed"] if pod.told else [])]
-                for end in ends:
-                    ended = newer(pod, end=end)
-                    yield from self._write(world, (pod, "ends", end), *put(server, PODS, ended))
-                if left.failures:
-                    fewer = world._replace(left=left._replace(failures=left.failures - 1))
-                    ended = newer(pod, end="failed")
-                    yield from self._write(
-                        fewer, (pod, "fails"), *put(server, PODS, ended), progress=False
-                    )
-            if left.evictions and not pod.told:
-                fewer = world._replace(left=left._replace(evictions=left.evictions - 1))
-                told_to_go = newer(pod, told="evicted")
-                yield from self._write(
-                    fewer, (pod, "is evicted"), *put(server, PODS, told_to_go), progress=False
-                )
+    def _of_others(self, world: World) -> Iterator[Move]:
+        scope, left = self.scope, world.left
+        yield from self._changes(world, by_itself(world.server))
+        if left.edits or left.deletions:
+            yield from self._changes(world, by_people(world.server, scope.edits, scope.deletes))
 
-    # People
-
-    def _of_people(self, world: World) -> Iterator[Move]:
-        server, left = world.server, world.left
-        if left.edits:
-            fewer = world._replace(left=left._replace(edits=left.edits - 1))
-            for edit in self.scope.edits:
-                edited = _edited(server.sweep, edit)
-                if edited is not None:
-                    written = write_sweep(server, edited)
-                    yield from self._write(
-                        fewer,
-                        ("a person edits the Sweep:", edit),
-                        written.server,
-                        *written.events,
-                        progress=False,
-                    )
-        if left.deletions:
-            fewer = world._replace(left=left._replace(deletions=left.deletions - 1))
-            for change in self._deletions(server):
-                thing = change[1].thing
-                words = ("a person deletes", thing)
-                yield from self._write(fewer, words, *change, progress=False)
-
-    def _deletions(self, server: Server) -> Iterator[tuple[Server, Event]]:
-        """What a person may delete, each with what is left then."""
-        for what in self.scope.deletes:
-            match what:
-                case "run":
-                    yield from (remove(server, RUNS, run) for run in server.runs)
-                case "told run":
-                    told_of = server.sweep.status.last_number
-                    runs = [run for run in server.runs if run.number <= told_of]
-                    yield from (remove(server, RUNS, run) for run in runs)
-                case "Job":
-                    yield from (remove(server, JOBS, job) for job in server.jobs)
-                case "pod":
-                    alive = [pod for pod in server.pods if not pod.told and not pod.end]
-                    yield from (put(server, PODS, newer(pod, told="deleted")) for pod in alive)
-
-    def _write(
-        self,
-        world: World,
-        words: tuple[object, ...],
-        server: Server,
-        *events: Event,
-        progress: bool = True,
-    ) -> Iterator[Move]:
-        after = self._tell(world._replace(server=server), events)
-        if after is not None:
-            yield Move(words, after, progress)
+    def _changes(self, world: World, changes: Iterator[Change]) -> Iterator[Move]:
+        for words, server, events, costs in changes:
+            left = world.left
+            if costs:
+                if not getattr(left, costs):
+                    continue
+                left = left._replace(**{costs: getattr(left, costs) - 1})
+            after = self._tell(World(server, world.operators, world.strays, left), events)
+            if after is not None:
+                yield Move(words, after, progress=not costs)
 
     def _tell(self, world: World, events: tuple[Event, ...]) -> World | None:
         """A world in which watches have more to tell; None where one is as far behind as may be."""
         if not events:
             return world
-        operators = []
+        operators: list[Operator | None] = []
         for operator in world.operators:
-            if operator is not None:
-                after = told(operator, self.minds[operator.mind].listed, events)
-                for before, now in zip(operator.queues, after.queues, strict=True):
-                    if before and len(now) > len(before) and len(now) > self.scope.lag:
-                        return None
-                operator = after
-            operators.append(operator)
+            if operator is None:
+                operators.append(None)
+                continue
+            after = told(operator, self.minds[operator.mind].listed, events)
+            for before, now in zip(operator.queues, after.queues, strict=True):
+                if before and len(now) > len(before) and len(now) > self.scope.lag:
+                    return None
+            operators.append(after)
         return World(world.server, tuple(operators), world.strays, world.left)
-
-
-def _edited(sweep: Sweep, edit: str) -> Sweep | None:
-    """The Sweep after an edit, as far as the CRD takes it."""
-    spec = sweep.spec
-    match edit.split():
-        case ["pause"]:
-            change = {"state": "Paused"} if spec.state == "Running" else {}
-        case ["resume"]:
-            change = {"state": "Running"} if spec.state == "Paused" else {}
-        case ["stop"]:
-            change = {"state": "Stopped"} if spec.state in ("Running", "Paused") else {}
-        case ["cancel"]:
-            change = {"state": "Cancelled"} if spec.state != "Cancelled" else {}
-        case ["parallelism", number]:
-            change = {"parallelism": int(number)}
-        case ["cap", number]:
-            change = {"run_cap": int(number)}
-        case ["rerun"]:
-            change = {"rerun_failed": spec.rerun_failed + 1}
-        case _:
-            raise AssertionError(edit)
-    edited = spec._replace(**change)
-    if edited == spec:
-        return None
-    return sweep._replace(spec=edited._replace(generation=spec.generation + 1))
 
 
 def _caught_up(

@@ -17,7 +17,7 @@ class Scope(NamedTuple):
     edits: tuple[str, ...] = ()
     """Of the Sweep by a person, each as often as Left allows them together."""
     deletes: tuple[str, ...] = ()
-    """What is deleted by hand: run, Job, pod; or a run only once the Sweep's status tells of it."""
+    """What is deleted by hand: a run, a run that the Sweep's status tells of, a Job, a pod."""
     lag: int = 1
     """Writes of a kind that a watch may be behind; it is told of one before there are more."""
     slow: bool = False
@@ -58,6 +58,9 @@ SCOPES: Final[dict[str, Scope]] = {
     ),
     "runs deleted by hand": Scope(ONE, Left(deletions=1), deletes=("run",), slow=True),
     "Jobs deleted by hand": Scope(ONE, Left(deletions=1), deletes=("Job",), slow=True),
+    "Jobs deleted in the foreground": Scope(
+        ONE, Left(deletions=1), deletes=("Job in the foreground",), slow=True
+    ),
     "pods deleted by hand": Scope(ONE, Left(deletions=1), deletes=("pod",), slow=True),
     "a deletion and a crash": Scope(
         ONE, Left(deletions=1, crashes=1), deletes=("told run", "Job"), slow=True

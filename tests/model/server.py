@@ -100,19 +100,9 @@ class Arrival(NamedTuple):
 def arrive(server: Server, request: Request) -> Arrival:
     """Carry a request out."""
     number, attempt = request.number, request.attempt
+    if request.verb in READS:
+        return _read(server, request)
     match request.verb:
-        case "read run":
-            return _found(server, server.run(number))
-        case "read Job":
-            return _found(server, server.job(number, attempt))
-        case "read pods":
-            pod = server.pod(number, attempt)
-            return Arrival(server, (), Answer(OK, () if pod is None else (pod,)))
-        case "count pods":
-            left = sum(not pod.end for pod in server.pods)
-            return Arrival(server, (), Answer(OK, left))
-        case "read Sweep":
-            return Arrival(server, (), Answer(OK, server.sweep))
         case "create run":
             if server.run(number) is not None:
                 return Arrival(server, (), Answer(CONFLICT))
@@ -130,6 +120,24 @@ def arrive(server: Server, request: Request) -> Arrival:
         case "write Sweep":
             assert isinstance(request.body, Status)
             return write_sweep(server, server.sweep._replace(status=request.body))
+    raise AssertionError(request)
+
+
+def _read(server: Server, request: Request) -> Arrival:
+    number, attempt = request.number, request.attempt
+    match request.verb:
+        case "read run":
+            return _found(server, server.run(number))
+        case "read Job":
+            return _found(server, server.job(number, attempt))
+        case "read pods":
+            pod = server.pod(number, attempt)
+            return Arrival(server, (), Answer(OK, () if pod is None else (pod,)))
+        case "count pods":
+            left = sum(not pod.end for pod in server.pods)
+            return Arrival(server, (), Answer(OK, left))
+        case "read Sweep":
+            return Arrival(server, (), Answer(OK, server.sweep))
     raise AssertionError(request)
 
 

@@ -114,10 +114,8 @@ class Minds:
         return self.number(process.mind())
 
 
-def told(operator: Operator | None, listed: int, events: tuple[Event, ...]) -> Operator | None:
+def told(operator: Operator, listed: int, events: tuple[Event, ...]) -> Operator:
     """An operator whose watches have more to tell; it watches what it has listed, and Sweeps."""
-    if operator is None or not events:
-        return operator
     queues = list(operator.queues)
     for event in events:
         if event.kind == SWEEPS or event.kind < listed:
