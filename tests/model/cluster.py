@@ -6,7 +6,7 @@ The Job controller and the kubelet are one here, but for what comes by separate 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tests.model.objects import JOBS, PODS, RUNS, Job, Pod, Sweep, end_of_job
+from tests.model.objects import JOBS, PODS, RUNS, Child, Job, Pod, Sweep, end_of_job
 from tests.model.server import Event, Server, newer, put, remove, write_sweep
 
 
@@ -25,14 +25,14 @@ def by_itself(server: Server) -> Iterator[Change]:
     for job in server.jobs:
         yield from _to_job(server, job, server.pod(job.number, job.attempt))
     for pod in server.pods:
-        job = server.job(pod.number, pod.attempt)
-        if job is None or job.deleting:
+        owner = server.job(pod.number, pod.attempt)
+        if owner is None or owner.deleting:
             yield _removed((pod, "is collected"), server, PODS, pod)
         elif pod.end:
-            if pod.told and job.end:
+            if pod.told and owner.end:
                 yield _removed((pod, "is gone"), server, PODS, pod)
         else:
-            yield from _to_unstarted(server, pod, job) if not pod.started else _ends(server, pod)
+            yield from _to_unstarted(server, pod, owner) if not pod.started else _ends(server, pod)
             if not pod.told:
                 told = newer(pod, told="evicted")
                 yield _stored((pod, "is evicted"), server, PODS, told, costs="evictions")
@@ -134,7 +134,7 @@ def _stored(
 
 
 def _removed(
-    words: tuple[object, ...], server: Server, kind: int, thing: object, costs: str = ""
+    words: tuple[object, ...], server: Server, kind: int, thing: Child, costs: str = ""
 ) -> Change:
     server, event = remove(server, kind, thing)
     return Change(words, server, (event,), costs)

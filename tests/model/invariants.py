@@ -78,7 +78,7 @@ def an_attempt_has_one_job(before: Server, request: Request, after: Server) -> b
     if len(after.jobs) <= len(before.jobs):
         return True
     made = before.made_jobs[request.number - 1 : request.number]
-    return not made or request.attempt > made[0]
+    return not made or bool(request.attempt > made[0])
 
 
 def one_job_of_a_run_at_a_time(before: Server, request: Request, after: Server) -> bool:
@@ -134,7 +134,7 @@ def settled_runs_stay(before: Server, request: Request, after: Server) -> bool:
         old.status.value.get("observedAttemptsRequested", 0),
     )
     asked = max(after.sweep.spec.rerun_failed, new.asked)
-    return new.status.value.get("reason") == "Rerun" and asked > answered
+    return new.status.value.get("reason") == "Rerun" and bool(asked > answered)
 
 
 def outcomes_stay(before: Server, request: Request, after: Server) -> bool:
@@ -189,7 +189,7 @@ def _budgets_hold(frozen: Frozen, spec: Spec) -> bool:
     if status.get("phase") == "Crashed":
         return spent == ("completionTime" in status)
     if status.get("phase") == "Failed":
-        return failed > spec.max_retries
+        return bool(failed > spec.max_retries)
     return failed <= spec.max_retries and not spent
 
 

@@ -19,6 +19,8 @@ from tests.model.server import (
 )
 from tests.model.world import Minds, Operator, Outcome, Wire, World, freshness, told
 
+Queues = tuple[tuple[Event, ...], ...]
+
 WHO: Final = ("operator 1", "operator 2")
 
 
@@ -243,16 +245,14 @@ class Moves:
         return World(world.server, tuple(operators), world.strays, world.left)
 
 
-def _caught_up(
-    queues: tuple[tuple[Event, ...], ...], sweep: Sweep
-) -> tuple[tuple[Event, ...], ...]:
+def _caught_up(queues: Queues, sweep: Sweep) -> Queues:
     """The queues without what is older than an answer about the Sweep (Cache._take)."""
     queue = queues[SWEEPS]
     past = [at for at, event in enumerate(queue) if event.thing == sweep]
     return _with(queues, SWEEPS, queue[past[-1] + 1 :]) if past else queues
 
 
-def _with(queues: tuple, kind: int, queue: tuple) -> tuple:
+def _with(queues: Queues, kind: int, queue: tuple[Event, ...]) -> Queues:
     return (*queues[:kind], queue, *queues[kind + 1 :])
 
 

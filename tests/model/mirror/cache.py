@@ -6,7 +6,6 @@ watch is past an answer, is here whether the write's event is still to come (see
 
 from tests.model.objects import (
     NAME,
-    SWEEPS,
     Child,
     Job,
     Pod,
@@ -26,8 +25,7 @@ from sweep_operator.api.sweep import EndReason
 
 def take_event(process: Process, event: Event) -> None:
     """A watch tells: Sink.put, Sink.drop and Cache.put_sweep."""
-    if event.kind == SWEEPS:
-        assert isinstance(event.thing, Sweep)
+    if isinstance(event.thing, Sweep):
         take_sweep(process, event.thing)
     elif event.gone:
         drop(process, event.thing)
