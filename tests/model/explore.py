@@ -164,10 +164,12 @@ class Explorer:
         return words[::-1]
 
     def _number(self, world: World) -> int:
+        """A state's number. Operators are alike: which of them is the first makes no difference,
+        though in a trace they may so change their places."""
         part = self.parts.number
         server, operators, strays, left = world
         numbers = [0 if each is None else 1 + part(each) for each in operators]
-        return self.states.number((part(server), part(strays), part(left), *numbers))
+        return self.states.number((part(server), part(strays), part(left), *sorted(numbers)))
 
     def _world(self, at: int) -> World:
         server, strays, left, *operators = self.states.things[at]

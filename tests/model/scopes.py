@@ -30,7 +30,7 @@ ONE: Final = Spec(run_cap=1)
 
 SCOPES: Final[dict[str, Scope]] = {
     "two runs": Scope(Spec()),
-    "a result": Scope(ONE._replace(target=0.0)),
+    "a result": Scope(ONE._replace(target=0.0), lag=3),
     "crashes": Scope(ONE, Left(crashes=2)),
     "lost answers": Scope(ONE, Left(lost=1)),
     "edits": Scope(ONE, Left(edits=1), edits=STATES),
