@@ -1,5 +1,6 @@
 """Visits every reachable state of a scope, breadth first, and asks whether each has an end."""
 
+import gc
 import time
 from array import array
 from collections.abc import Hashable
@@ -66,7 +67,11 @@ class Explorer:
     def explore(self, most: int = 10_000_000) -> Result:
         """Visit all states, or as many as that."""
         began = time.process_time()
-        broken, at, last = self._visit_all(most)
+        gc.disable()  # nothing of this becomes garbage, and a million things are long to look at
+        try:
+            broken, at, last = self._visit_all(most)
+        finally:
+            gc.enable()
         trace = [*self._trace(at), *last] if broken else []
         return Result(
             len(self.states.things),

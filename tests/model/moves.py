@@ -98,6 +98,8 @@ class Moves:
         leading = [each for each in world.operators if each and self.minds[each.mind].leads]
         if len(leading) >= self.scope.at_once or None not in world.operators:
             return
+        if self.scope.prompt and world.strays:
+            return
         slot = world.operators.index(None)
         newborn = Operator(self.minds.newborn(world.server.sweep))
         yield Move((WHO[slot], "begins"), _replaced(world, slot, newborn))

@@ -18,6 +18,11 @@ class Scope(NamedTuple):
     """Of the Sweep by a person, each as often as Left allows them together."""
     deletes: tuple[str, ...] = ()
     """What is deleted by hand: a run, a run that the Sweep's status tells of, a Job, a pod."""
+    prompt: bool = False
+    """What a dead operator has sent arrives, or is lost, before another begins: as with a Lease.
+
+    Where it may come at any later time, a Job can be made for a run that was Killed meanwhile.
+    """
     lag: int = 1
     """Writes of a kind that a watch may be behind; it is told of one before there are more."""
     slow: bool = False
@@ -42,7 +47,9 @@ SCOPES: Final[dict[str, Scope]] = {
     "watches further behind": Scope(ONE, Left(crashes=1), lag=3, slow=True),
     "two lost answers and a crash": Scope(ONE, Left(lost=2, crashes=1), slow=True),
     "two edits": Scope(ONE, Left(edits=2), edits=STATES, slow=True),
-    "an edit and a crash": Scope(ONE, Left(edits=1, crashes=1), edits=STATES, slow=True),
+    "an edit and a crash": Scope(
+        ONE, Left(edits=1, crashes=1), edits=STATES, prompt=True, slow=True
+    ),
     "an edit and an eviction": Scope(ONE, Left(edits=1, evictions=1), edits=STATES, slow=True),
     "parallelism and cap": Scope(
         Spec(),
