@@ -70,7 +70,11 @@ SCOPES: Final[dict[str, Scope]] = {
     ),
     "pods deleted by hand": Scope(ONE, Left(deletions=1), deletes=("pod",), slow=True),
     "a deletion and a crash": Scope(
-        ONE, Left(deletions=1, crashes=1), deletes=("told run", "Job"), slow=True
+        ONE,
+        Left(deletions=1, crashes=1),
+        deletes=("told run", "Job"),
+        prompt=True,
+        slow=True,
     ),
     "a rerun and a crash": Scope(
         ONE, Left(failures=1, edits=1, crashes=1), edits=("rerun",), slow=True
