@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tests.model.mirror import cache
-from tests.model.objects import NOTHING, Job, Record, Status, frozen
+from tests.model.objects import NOTHING, Job, Pod, Record, Status, frozen
 from tests.model.process import Process, Task
 from tests.model.server import CONFLICT, OK, REFUSED, Answer, Request
 
@@ -53,7 +53,7 @@ def _read(process: Process, task: Task, answer: Answer) -> None:
 
 
 def read_pods(process: Process, job: JobFacts, then: Then, about: Any = None) -> None:
-    """Children.read_pods: those of a Job, as they are now."""
+    """Children.read_pods: those of a Job, as they are now; one that is gone is dropped."""
     process.send(Request("read pods", job.number, job.attempt), _pods_read, (then, about))
 
 
@@ -65,6 +65,8 @@ def _pods_read(process: Process, task: Task, answer: Answer) -> None:
     for pod, fresh in answer.thing:
         if fresh:
             cache.take(process, pod)
+    if not answer.thing:
+        cache.drop(process, Pod(*task.request[1:3]), told=False)
     then(process, True, about)
 
 
