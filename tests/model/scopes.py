@@ -17,7 +17,11 @@ class Scope(NamedTuple):
     edits: tuple[str, ...] = ()
     """Of the Sweep by a person, each as often as Left allows them together."""
     deletes: tuple[str, ...] = ()
-    """What is deleted by hand: a run, a run that the Sweep's status tells of, a Job, a pod."""
+    """What is deleted by hand: a run, a run that the Sweep's status tells of, a Job, a pod.
+
+    What a person deletes while no operator runs, before anything on record tells of it, never was:
+    its number, or its attempt's, is used again.
+    """
     prompt: bool = False
     """What a dead operator has sent arrives, or is lost, before another begins: as with a Lease.
 
@@ -72,7 +76,7 @@ SCOPES: Final[dict[str, Scope]] = {
     "a deletion and a crash": Scope(
         ONE,
         Left(deletions=1, crashes=1),
-        deletes=("told run", "Job"),
+        deletes=("told run",),
         prompt=True,
         slow=True,
     ),
