@@ -25,7 +25,8 @@ class Scope(NamedTuple):
     prompt: bool = False
     """What a dead operator has sent arrives, or is lost, before another begins: as with a Lease.
 
-    Where it may come at any later time, a Job can be made for a run that was Killed meanwhile.
+    Where it may come at any later time, a Job can be made that was withdrawn meanwhile, before
+    anything of it was on record.
     """
     lag: int = 1
     """Writes of a kind that a watch may be behind; it is told of one before there are more."""

@@ -23,13 +23,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3000, help="how many (default: 3000)")
     parser.add_argument("--minutes", type=float, help="for how long, instead of how many")
     parser.add_argument("--keep-going", action="store_true", help="after a seed broke a rule")
+    parser.add_argument("--as-found", action="store_true", help="don't make that seed smaller")
     options = parser.parse_args()
     last = None if options.minutes else options.first + options.seeds
     minutes = options.minutes or float("inf")
     broken = run_many(_chunks(options.first, last), 60.0 * minutes, keep_going=options.keep_going)
     if broken:
-        smallest = shrunk(Scenario.of(min(broken)))
-        print(f"\n{simulate(smallest).broken}\n{smallest}")
+        scenario = Scenario.of(min(broken))
+        if not options.as_found:
+            scenario = shrunk(scenario)
+        print(f"\n{simulate(scenario).broken}\n{scenario}")
         sys.exit(1)
 
 

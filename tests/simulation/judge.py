@@ -198,7 +198,12 @@ class Judge:
     def wrongs_at_rest(self, sweep: Json) -> list[str]:
         """What isn't as it must be once all is calm and has had its time."""
         picture = self._picture(sweep)
-        return [*wrongs(picture, Blow(), picture), *self._untruths(picture), *self._missing(sweep)]
+        return [
+            *wrongs(picture, Blow(), picture),
+            *self._untruths(picture),
+            *self._missing(sweep),
+            *_strays(picture),
+        ]
 
     def _missing(self, sweep: Json) -> Iterator[str]:
         """Numbers are dense; of a Finished sweep, all are used."""
@@ -269,6 +274,14 @@ class Judge:
     def _sweep(self, uid: str) -> Json | None:
         found = (each for each in self._server.of("sweeps") if each["metadata"]["uid"] == uid)
         return next(found, None)
+
+
+def _strays(picture: Picture) -> Iterator[str]:
+    """No Job is left of which its run's record doesn't tell."""
+    for number, run in picture.runs.items():
+        for attempt in run.jobs.keys() - _outcomes(run.status):
+            if run.settled:
+                yield f"run {number} is {run.phase}, and a Job of attempt {attempt} is there"
 
 
 def _untruth(truth: Truth, run: Run) -> Iterator[str]:

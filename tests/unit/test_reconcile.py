@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.fakes import virtual
 from tests.fakes.apiserver import NO_ANSWER, Call, Fault
 from tests.fakes.world import Result, World, sweep
 
@@ -334,6 +335,46 @@ class TestLostAnswers:
         status = asyncio.run(main()).run(1)["status"]
         assert status["phase"] == "Finished"
         assert len(status["attempts"]) == 1
+
+    @pytest.mark.parametrize("state", ["Stopped", "Cancelled"])
+    def test_a_job_that_arrives_when_its_run_was_killed_is_deleted(self, state: str) -> None:
+        async def main() -> World:
+            world = World(sweep(runCap=1))
+            world.server.fail(NO_ANSWER, method="POST", plural="jobs")
+            await world.attempt()
+            (late,) = (call for call in world.server.calls if call[:2] == ("POST", "jobs"))
+            world.server.change("sweeps", "a", {"spec": {"state": state}})
+            world.clock.now += 60
+            await world.settle()
+            assert world.run(1)["status"]["phase"] == "Killed"
+            world.server._create(late)
+            await world.settle()
+            return world
+
+        world = asyncio.run(main())
+        assert world.made("jobs") == ["a-1-1"]
+        assert world.server.of("jobs") == []
+
+    def test_one_that_arrives_when_its_run_was_asked_for_again_stays(self) -> None:
+        """The operator sees the Job before the record that says so."""
+
+        async def main() -> World:
+            world = World(sweep(runCap=1), lambda *_: Result(1))
+            await world.live(lambda: finished(world))
+            run = world.run(1)
+            attempt = world.server.named("jobs", "a-1-1")
+            labels = attempt["metadata"]["labels"] | {"sweep-operator.io/attempt": "2"}
+            # What another leader does: it reopens the run, and then makes its Job.
+            reopened = {"phase": "Pending", "completionTime": None, "forgiven": {"attempts": 1}}
+            world.server.change("sweepruns", "a-1", {"status": {**run["status"], **reopened}})
+            metadata = {"name": "a-1-2", "namespace": "lab", "labels": labels}
+            world.server.put("jobs", {**attempt, "metadata": metadata, "status": {}})
+            world.deliver("jobs")
+            await world.attempt()
+            return world
+
+        world = asyncio.run(main())
+        assert [job["metadata"]["name"] for job in world.server.of("jobs")] == ["a-1-1", "a-1-2"]
 
 
 class TestStaleLists:

@@ -127,6 +127,16 @@ class DeleteJob:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteStray:
+    """Delete a Job that came to be when its run was settled without it, if the run still is.
+
+    Its creation was on the wire for longer than anybody waited for its answer.
+    """
+
+    job: JobFacts
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to do before this time, in seconds since the epoch."""
 
@@ -146,6 +156,7 @@ Step = (
     | ConfirmGone
     | ReleasePod
     | DeleteJob
+    | DeleteStray
     | Wait
 )
 
@@ -323,7 +334,11 @@ def _clean_up(
 ) -> Step | None:
     soonest = math.inf
     for attempt, job in jobs.items():
-        if attempt >= run.current_attempt or job.deleting:
+        if job.deleting:
+            continue
+        if attempt >= run.current_attempt:
+            if run.settled:
+                return DeleteStray(job)
             continue
         due = keep(job)
         if now >= due:

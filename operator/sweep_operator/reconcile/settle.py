@@ -22,6 +22,7 @@ from sweep_operator.planning.steps import (
     AskWhyNoPod,
     ConfirmGone,
     DeleteJob,
+    DeleteStray,
     Keeping,
     LookForPod,
     RecordOutcome,
@@ -149,6 +150,8 @@ class Settler:
         match step:
             case DeleteJob(job):
                 await self._children.delete_job(intent, job)
+            case DeleteStray(job):
+                await self._delete_stray(intent, ledger, job)
             case RecordTrouble(reason, message):
                 await self._children.write_run(intent, run, trouble_status(reason, message))
             case AskWhyNoPod(job):
@@ -168,6 +171,13 @@ class Settler:
                     await self._children.write_run(intent, run, started_status(stored, job, pod))
             case RecordOutcome() | LookForPod() | ConfirmGone() | ReleasePod():
                 await self._ender.take(step, intent, ledger, run)
+
+    async def _delete_stray(self, intent: Intent, ledger: Ledger, job: JobFacts) -> None:
+        # A run is reopened before its next Job is made: whoever sees the Job can read of that.
+        await self._children.read_run(intent, job.number)
+        run = ledger.runs.get(job.number)
+        if run is not None and run.settled and job.attempt >= run.current_attempt:
+            await self._children.delete_job(intent, job)
 
     async def _ask_why_no_pod(
         self, intent: Intent, ledger: Ledger, run: RunFacts, job: JobFacts

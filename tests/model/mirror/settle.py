@@ -16,6 +16,7 @@ from sweep_operator.planning.record import (
 from sweep_operator.planning.steps import (
     ConfirmGone,
     DeleteJob,
+    DeleteStray,
     Keeping,
     LookForPod,
     RecordOutcome,
@@ -107,6 +108,8 @@ def _take(process: Process, run: RunFacts, step: Step) -> None:
             children.write_run(process, run, status, done, taken)
         case DeleteJob(job):
             children.delete_job(process, job, done, taken)
+        case DeleteStray():
+            children.read_run(process, run.number, _delete_stray, taken)
         case RecordTrouble(reason, message):
             children.write_run(process, run, trouble_status(reason, message), done, taken)
         case RecordStopping():
@@ -119,6 +122,16 @@ def _take(process: Process, run: RunFacts, step: Step) -> None:
             endings.take(process, run, step, done, taken)
         case _:
             raise AssertionError(f"{step}: the model's cluster gives no reason for that")
+
+
+def _delete_stray(process: Process, found: Any, taken: Taken) -> None:
+    step, run = taken.step, process.ledger.runs.get(taken.run.number)
+    assert isinstance(step, DeleteStray)
+    stays = run is None or not run.settled or step.job.attempt < run.current_attempt
+    if stays or found == children.FAILED:
+        done(process, found, taken)
+    else:
+        children.delete_job(process, step.job, done, taken)
 
 
 def _record_stopping(process: Process, stored: Any, taken: Taken) -> None:
