@@ -1,0 +1,120 @@
+"""An installation that suffers: its operators, its sweeps, the people who edit them, its judge."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Self
+
+from tests.chaos.judge import Finding, Judge, Row, Wrong
+from tests.chaos.operators import Clock, Lease, Operator, Operators
+from tests.chaos.workload import Plan, Workload
+from tests.integration.conftest import Place
+
+SOON = 2.5
+"""Seconds within which a random moment is."""
+
+CLOSE = 0.02
+"""Seconds between something that was stored and what goes wrong right after it."""
+
+
+class Installation:
+    """A namespace with its operators. Use as an async context manager.
+
+    Args:
+        place: the namespace.
+        operators: starts them.
+        seed: of all that is chosen here.
+        chosen: the sweeps.
+        clocks: wrong ones, of the operators one after the other.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        operators: Operators,
+        seed: str,
+        chosen: Sequence[Plan],
+        clocks: Sequence[Clock | None] = (None,),
+    ) -> None:
+        self.place = place
+        self.operators = operators
+        self.chance = random.Random(seed)
+        self.judge = Judge(place.api, place.namespace)
+        self.lease = Lease(place.api, place.namespace)
+        self.suffered = 0
+        self._chosen = chosen
+        self._clocks = clocks
+        self._workload = Workload(place, chosen, self.chance)
+        self._staff: list[Operator] = []
+        self._late: list[str] = []
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self.judge)
+        await self._stack.enter_async_context(self.lease)
+        await self._workload.begin()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def staff(self, count: int) -> None:
+        """Start operators until there are so many."""
+        self._staff = [each for each in self._staff if each.alive]
+        while len(self._staff) < count:
+            clock = self._clocks[self.suffered % len(self._clocks)]
+            self._staff.append(self.operators.start(self.place.namespace, clock=clock))
+
+    async def leader(self) -> Operator:
+        """Wait for one."""
+        while True:
+            found = self.operators.led_by(await self.lease.until_held())
+            if found is not None and found.alive:
+                return found
+            await self.lease.until_held(by_other_than=self.lease.holder)
+
+    async def moment(self) -> None:
+        """Wait until some moment: often it is right after something was stored."""
+        kind = self.chance.choice(("", "", "run", "run", "job", "job", "sweep", "pod"))
+        await asyncio.sleep(self.chance.uniform(0, SOON / 2 if kind else SOON))
+        if kind:
+            await self.judge.next(kind, within=SOON)
+            await asyncio.sleep(self.chance.uniform(0, CLOSE))
+
+    async def suffer(
+        self, fault: "Callable[[Installation], Awaitable[object]]", times: int
+    ) -> None:
+        """Have something go wrong so often while people edit sweeps, and let all come to its end.
+
+        Args:
+            fault: does it, and returns when there is a leader again or will be.
+            times: how often.
+        """
+        for self.suffered in range(1, times + 1):
+            await fault(self)
+            await self._workload.edit(self.suffered / times)
+        self._late = await self._workload.end()
+        await self.judge.told_all()
+
+    def findings(self) -> list[Finding]:
+        """All that is wrong."""
+        late = [Finding(Wrong.LOST, words) for words in self._late]
+        return [*late, *self.judge.findings(self.place.view)]
+
+    @property
+    def sweeps(self) -> int:
+        """How many there are."""
+        return len(self._chosen)
+
+
+def row(fault: str, installations: Sequence[Installation]) -> Row:
+    """What has become of them, for the report."""
+    return Row(
+        fault,
+        sum(each.suffered for each in installations),
+        sum(each.sweeps for each in installations),
+        sum(each.judge.runs for each in installations),
+        sum(each.judge.jobs for each in installations),
+        [finding for each in installations for finding in each.findings()],
+    )

@@ -1,0 +1,406 @@
+"""Judges what operators did from watches of its own: none of them is asked, nor their code.
+
+What all watches have told is put into one order, that of resourceVersions, in which the API server
+has stored it. So what was on record when a Job was made is known, whichever was heard of first.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple, Self
+
+from tests.integration import oracle
+from tests.integration.view import KINDS, SETTLED, Picture, View
+
+from sweep_operator.api.names import LABEL_ATTEMPT, LABEL_RUN_NUMBER, LABEL_SWEEP
+from sweep_operator.effects.api import Api
+from sweep_operator.effects.reflector import Reflector
+
+Json = Mapping[str, Any]
+
+QUIET = 3.0
+"""Seconds without an event after which all is told."""
+
+
+class Wrong(StrEnum):
+    """What must never be, by the report's columns."""
+
+    TWICE = "twice"
+    LOST = "lost"
+    OVER = "over parallelism"
+    PHASE = "wrong phases"
+    HELD = "not to be made"
+
+
+class Finding(NamedTuple):
+    """Something that must never be."""
+
+    wrong: Wrong
+    words: str
+
+
+class SweepSeen(NamedTuple):
+    """A Sweep, as stored with a resourceVersion."""
+
+    version: int
+    sweep: str
+    generation: int
+    observed: int
+    state: str
+    parallelism: int
+    cap: int
+
+
+class RunSeen(NamedTuple):
+    """A SweepRun likewise."""
+
+    version: int
+    sweep: str
+    number: int
+    uid: str
+    phase: str
+    started: bool
+    outcomes: Mapping[int, str]
+    """By attempt, as far as they are on record."""
+
+    @property
+    def settled(self) -> bool:
+        """No further attempt will be made."""
+        return self.phase in SETTLED
+
+
+class JobSeen(NamedTuple):
+    """A Job likewise."""
+
+    version: int
+    sweep: str
+    number: int
+    attempt: int
+    uid: str
+    name: str
+
+
+class PodSeen(NamedTuple):
+    """A pod likewise."""
+
+    version: int
+    sweep: str
+    number: int
+    attempt: int
+    uid: str
+    told: bool
+    disrupted: bool
+    started: bool
+    exit_code: int | None
+
+
+Seen = SweepSeen | RunSeen | JobSeen | PodSeen
+
+
+def sweep_seen(thing: Json) -> SweepSeen:
+    """What counts of a Sweep."""
+    metadata, spec = thing["metadata"], thing["spec"]
+    return SweepSeen(
+        int(metadata["resourceVersion"]),
+        metadata["name"],
+        metadata["generation"],
+        (thing.get("status") or {}).get("observedGeneration", 0),
+        spec.get("state", "Running"),
+        spec["parallelism"],
+        spec["runCap"],
+    )
+
+
+def run_seen(thing: Json) -> RunSeen:
+    """What counts of a SweepRun."""
+    metadata, status = thing["metadata"], thing.get("status") or {}
+    attempts = status.get("attempts") or ()
+    return RunSeen(
+        int(metadata["resourceVersion"]),
+        thing["spec"]["sweep"],
+        thing["spec"]["number"],
+        metadata["uid"],
+        status.get("phase", "Pending"),
+        "startTime" in status,
+        {each["number"]: each["outcome"] for each in attempts if "outcome" in each},
+    )
+
+
+def job_seen(thing: Json) -> JobSeen:
+    """What counts of a Job."""
+    metadata = thing["metadata"]
+    return JobSeen(
+        int(metadata["resourceVersion"]),
+        *_whose(thing),
+        metadata["uid"],
+        metadata["name"],
+    )
+
+
+def pod_seen(thing: Json) -> PodSeen:
+    """What counts of a pod."""
+    metadata, status = thing["metadata"], thing.get("status") or {}
+    states = [each.get("state") or {} for each in status.get("containerStatuses") or ()]
+    codes = [each["terminated"]["exitCode"] for each in states if "terminated" in each]
+    conditions = {each["type"]: each["status"] for each in status.get("conditions") or ()}
+    return PodSeen(
+        int(metadata["resourceVersion"]),
+        *_whose(thing),
+        metadata["uid"],
+        "deletionTimestamp" in metadata,
+        conditions.get("DisruptionTarget") == "True",
+        any("running" in each or "terminated" in each for each in states),
+        codes[0] if codes else None,
+    )
+
+
+def _whose(thing: Json) -> tuple[str, int, int]:
+    labels = thing["metadata"]["labels"]
+    return labels[LABEL_SWEEP], int(labels[LABEL_RUN_NUMBER]), int(labels[LABEL_ATTEMPT])
+
+
+READ = {"sweep": sweep_seen, "run": run_seen, "job": job_seen, "pod": pod_seen}
+
+
+@dataclass(eq=False)
+class _Sink:
+    """Takes down what one watch tells."""
+
+    kind: str
+    judge: "Judge"
+
+    def put(self, thing: Json) -> None:
+        self.judge.take(self.kind, READ[self.kind](thing))
+
+    def drop(self, thing: Json) -> None:
+        """That things go is no news: what counts of them was told before."""
+
+    def keep_only(self, names: set[tuple[str, str]], version: int) -> None:
+        """Likewise."""
+
+
+class Judge:
+    """Watches a namespace from its beginning on. Use as an async context manager."""
+
+    def __init__(self, api: Api, namespace: str) -> None:
+        self.history: list[Seen] = []
+        self._news: dict[str, asyncio.Event] = {kind: asyncio.Event() for kind in KINDS}
+        self._reflectors = [
+            Reflector(api, path(namespace), _Sink(kind, self), clock=time.monotonic)
+            for kind, path in KINDS.items()
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(each.run()) for each in self._reflectors]
+        for reflector in self._reflectors:
+            await reflector.synced.wait()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+
+    def take(self, kind: str, seen: Seen) -> None:
+        """Take down something that is stored."""
+        self.history.append(seen)
+        self._news[kind].set()
+
+    async def next(self, kind: str, within: float) -> bool:
+        """Wait until something of a kind is seen, or for so many seconds; tell which it was."""
+        self._news[kind].clear()
+        try:
+            async with asyncio.timeout(within):
+                return await self._news[kind].wait()
+        except TimeoutError:
+            return False
+
+    async def told_all(self) -> None:
+        """Wait until nothing is heard any more."""
+        while any(await asyncio.gather(*(self.next(kind, QUIET) for kind in KINDS))):
+            pass
+
+    def findings(self, view: View) -> list[Finding]:
+        """All that is wrong, once everything has come to its end."""
+        accounts: dict[str, Account] = defaultdict(Account)
+        found: list[Finding] = []
+        for seen in sorted(self.history, key=lambda seen: seen.version):
+            found += accounts[seen.sweep].take(seen)
+        for name, account in accounts.items():
+            found += account.close(name)
+            found += (
+                Finding(Wrong.PHASE, f"{name}: {words}") for words in at_the_end(view.of(name))
+            )
+        return found
+
+    @property
+    def runs(self) -> int:
+        """How many were made."""
+        return len({seen.uid for seen in self.history if isinstance(seen, RunSeen)})
+
+    @property
+    def jobs(self) -> int:
+        """How many were made."""
+        return len({seen.uid for seen in self.history if isinstance(seen, JobSeen)})
+
+
+def at_the_end(now: Picture) -> list[str]:
+    """What a sweep's last state says that it must not, by the table of states."""
+    if not now.phase:
+        return ["it has no phase"]
+    return oracle.wrongs(now, oracle.Blow(), now)
+
+
+@dataclass
+class Account:
+    """What became of one sweep, told in order."""
+
+    specs: dict[int, SweepSeen] = field(default_factory=dict)
+    """By generation."""
+    observed: int = 0
+    runs: dict[int, RunSeen] = field(default_factory=dict)
+    jobs: dict[int, dict[int, JobSeen]] = field(default_factory=lambda: defaultdict(dict))
+    pods: dict[str, list[PodSeen]] = field(default_factory=lambda: defaultdict(list))
+    """By uid, all that was seen of each."""
+    uids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """By name: that of a Job, or a run's number."""
+
+    def take(self, seen: Seen) -> Iterator[Finding]:
+        """Take in what was stored next, and say what is wrong with it."""
+        match seen:
+            case SweepSeen():
+                self.specs.setdefault(seen.generation, seen)
+                self.observed = max(self.observed, seen.observed)
+            case RunSeen():
+                yield from self._run(seen)
+            case JobSeen():
+                yield from self._job(seen)
+            case PodSeen():
+                self.pods[seen.uid].append(seen)
+
+    def _run(self, seen: RunSeen) -> Iterator[Finding]:
+        name = f"{seen.sweep}-{seen.number}"
+        was = self.runs.get(seen.number)
+        self.runs[seen.number] = seen
+        if was is None:
+            if seen.number != len(self.runs):
+                yield Finding(Wrong.LOST, f"{name} is run {len(self.runs)} to be made")
+            if seen.number > max(each.cap for each in self._in_force()):
+                yield Finding(Wrong.HELD, f"{name} is over runCap")
+            yield from self._must_not_begin(name, started=False)
+        elif was.uid != seen.uid:
+            yield Finding(Wrong.TWICE, f"SweepRun {name} was made twice")
+        elif was.settled and was.phase != seen.phase:
+            yield Finding(Wrong.TWICE, f"{name} was {was.phase}, and became {seen.phase}")
+        for attempt, outcome in (was.outcomes if was else {}).items():
+            if seen.outcomes.get(attempt) != outcome:
+                yield Finding(Wrong.LOST, f"{name}: attempt {attempt} was {outcome} on record")
+
+    def _job(self, seen: JobSeen) -> Iterator[Finding]:
+        uids = self.uids[seen.name]
+        if seen.uid in uids:
+            return
+        uids.add(seen.uid)
+        if len(uids) > 1:
+            yield Finding(Wrong.TWICE, f"Job {seen.name} was made {len(uids)} times")
+        if seen.attempt in self.jobs[seen.number]:
+            yield Finding(Wrong.TWICE, f"{seen.name}: the attempt has a Job of another name")
+        run = self.runs.get(seen.number)
+        if run is None:
+            yield Finding(Wrong.LOST, f"Job {seen.name} was made before its record")
+            return
+        if run.settled:
+            yield Finding(Wrong.TWICE, f"Job {seen.name} was made, and the run was {run.phase}")
+        if self._holds_slot(seen.number):
+            yield Finding(Wrong.TWICE, f"Job {seen.name} was made beside an attempt not ended")
+        self.jobs[seen.number][seen.attempt] = seen
+        active = sum(map(self._holds_slot, self.jobs))
+        if active > (slots := max(each.parallelism for each in self._in_force())):
+            yield Finding(Wrong.OVER, f"Job {seen.name}: {active} runs are active, of {slots}")
+        yield from self._must_not_begin(f"Job {seen.name}", started=run.started)
+
+    def _holds_slot(self, number: int) -> bool:
+        """Whether a run has a Job whose outcome isn't on record."""
+        run, jobs = self.runs[number], self.jobs[number]
+        return bool(jobs) and not run.settled and max(jobs) > max(run.outcomes, default=0)
+
+    def _in_force(self) -> Iterable[SweepSeen]:
+        """The specs by which an operator may act: the one acknowledged, and those after it."""
+        return [seen for number, seen in self.specs.items() if number >= self.observed]
+
+    def _must_not_begin(self, name: str, *, started: bool) -> Iterator[Finding]:
+        held = {"Cancelled"} if started else {"Paused", "Stopped", "Cancelled"}
+        states = {seen.state for seen in self._in_force()}
+        if states <= held:
+            told = "/".join(sorted(states))
+            yield Finding(Wrong.HELD, f"{name} was made though {told} was acknowledged")
+
+    def close(self, name: str) -> Iterator[Finding]:
+        """Say what is wrong now that nothing more comes."""
+        for number, run in self.runs.items():
+            if run.started and not run.settled:
+                yield Finding(Wrong.LOST, f"{name}: run {number} has started and never ended")
+            attempts = run.outcomes
+            last = attempts[max(attempts)] if attempts else run.phase
+            if run.settled and run.phase not in (last, "Killed"):
+                words = f"run {number} is {run.phase}, its last attempt {last}"
+                yield Finding(Wrong.PHASE, f"{name}: {words}")
+        programs: dict[tuple[int, int], set[str]] = defaultdict(set)
+        for uid, seen in self.pods.items():
+            pod = seen[-1]
+            if any(each.started for each in seen):
+                programs[pod.number, pod.attempt].add(uid)
+            run = self.runs.get(pod.number)
+            outcome = run.outcomes.get(pod.attempt, "not on record") if run else "without a run"
+            possible = outcomes(seen)
+            if possible and outcome not in possible:
+                who = f"{name}: attempt {pod.attempt} of run {pod.number}"
+                wrong = Wrong.PHASE if run and pod.attempt in run.outcomes else Wrong.LOST
+                truth = " or ".join(sorted(possible))
+                yield Finding(wrong, f"{who} is {outcome}, its pod says {truth}")
+        for (number, attempt), uids in programs.items():
+            if len(uids) > 1:
+                words = f"{len(uids)} programs were started for attempt {attempt} of run {number}"
+                yield Finding(Wrong.TWICE, f"{name}: {words}")
+
+
+def outcomes(seen: Sequence[PodSeen]) -> frozenset[str]:
+    """What may be on record of an attempt, by all that was seen of its pod; empty for anything."""
+    ends = [each for each in seen if each.exit_code is not None]
+    if not ends:
+        return frozenset()
+    end = ends[0]
+    if not end.told:
+        return frozenset({"Failed" if end.exit_code else "Finished"})
+    if end.exit_code == 143:
+        return frozenset({"Crashed", "Killed"})
+    return frozenset()  # at its end just when it was told to go: either
+
+
+class Row(NamedTuple):
+    """A line of the report."""
+
+    fault: str
+    often: int
+    sweeps: int
+    runs: int
+    jobs: int
+    findings: Sequence[Finding]
+
+
+def report(rows: Iterable[Row]) -> str:
+    """A table for people."""
+    head = ["fault", "often", "sweeps", "runs", "Jobs", *Wrong]
+    lines = [head]
+    for row in rows:
+        counts = [sum(each.wrong is wrong for each in row.findings) for wrong in Wrong]
+        lines.append([row.fault, *map(str, (row.often, row.sweeps, row.runs, row.jobs, *counts))])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
