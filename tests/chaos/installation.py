@@ -4,12 +4,12 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Self
+from typing import NamedTuple, Self
 
 from tests.chaos.judge import Finding, Judge, Row, Wrong
 from tests.chaos.operators import Clock, Lease, Operator, Operators
-from tests.chaos.workload import Plan, Workload
-from tests.integration.conftest import Place
+from tests.chaos.workload import Plan, Workload, plans
+from tests.integration.conftest import Place, Places
 
 SOON = 2.5
 """Seconds within which a random moment is."""
@@ -61,10 +61,19 @@ class Installation:
 
     def staff(self, count: int) -> None:
         """Start operators until there are so many."""
-        self._staff = [each for each in self._staff if each.alive]
+        self._staff = self.at_work
         while len(self._staff) < count:
             clock = self._clocks[self.suffered % len(self._clocks)]
             self._staff.append(self.operators.start(self.place.namespace, clock=clock))
+
+    @property
+    def at_work(self) -> list[Operator]:
+        """Operators that live."""
+        return [each for each in self._staff if each.alive]
+
+    async def pause_all(self) -> None:
+        """Pause all sweeps, and wait until the leader says that it has seen it."""
+        await self._workload.pause_all()
 
     async def leader(self) -> Operator:
         """Wait for one."""
@@ -82,20 +91,29 @@ class Installation:
             await self.judge.next(kind, within=SOON)
             await asyncio.sleep(self.chance.uniform(0, CLOSE))
 
-    async def suffer(
-        self, fault: "Callable[[Installation], Awaitable[object]]", times: int
-    ) -> None:
+    async def suffer(self, fault: "Fault", times: int) -> None:
         """Have something go wrong so often while people edit sweeps, and let all come to its end.
 
         Args:
-            fault: does it, and returns when there is a leader again or will be.
+            fault: does it.
             times: how often.
         """
         for self.suffered in range(1, times + 1):
             await fault(self)
             await self._workload.edit(self.suffered / times)
+        await self._set_clocks()
         self._late = await self._workload.end()
         await self.judge.told_all()
+
+    async def _set_clocks(self) -> None:
+        """Put operators with a right clock in the place of the others."""
+        self._clocks = (None,)
+        wrong = [each for each in self._staff if each.clock is not None]
+        for operator in wrong:
+            operator.kill()
+        if wrong:
+            self.staff(len(wrong))
+            await self.lease.give("")
 
     def findings(self) -> list[Finding]:
         """All that is wrong."""
@@ -106,6 +124,38 @@ class Installation:
     def sweeps(self) -> int:
         """How many there are."""
         return len(self._chosen)
+
+
+Fault = Callable[[Installation], Awaitable[object]]
+
+
+class Trial(NamedTuple):
+    """What goes wrong, how often, and for how many sweeps."""
+
+    seed: int
+    fault: Fault
+    times: int
+    sweeps: int
+    installations: int
+    """Each has a namespace, a Lease and its part of the sweeps and faults."""
+    runs: int
+    """Of each sweep, about."""
+    clocks: Sequence[Clock | None] = (None,)
+
+
+async def carry_out(trial: Trial, places: Places, operators: Operators) -> list[Installation]:
+    """Have installations suffer at the same time; return them for a judgement."""
+    all_plans = plans(random.Random(trial.seed), trial.sweeps, trial.runs)
+
+    async def suffer(number: int) -> Installation:
+        chosen = all_plans[number :: trial.installations]
+        async with places() as place:
+            seed = f"{trial.seed}-{number}"
+            async with Installation(place, operators, seed, chosen, trial.clocks) as made:
+                await made.suffer(trial.fault, len(range(number, trial.times, trial.installations)))
+                return made
+
+    return await asyncio.gather(*map(suffer, range(trial.installations)))
 
 
 def row(fault: str, installations: Sequence[Installation]) -> Row:

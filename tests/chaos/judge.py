@@ -404,3 +404,8 @@ def report(rows: Iterable[Row]) -> str:
         "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
+
+
+def words(findings: Iterable[Finding]) -> str:
+    """What is wrong, a line for each."""
+    return "\n".join(f"{each.wrong}: {each.words}" for each in findings)

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, Self
 from sweep_operator.api import paths
 from sweep_operator.effects.api import Api, ApiError
 from sweep_operator.effects.reflector import Reflector
+from sweep_operator.handlers import controller
 from sweep_operator.handlers.controller import LEASE
 from sweep_operator.handlers.logs import set_up
 from sweep_operator.handlers.main import run
@@ -44,13 +45,21 @@ class Clock(NamedTuple):
         return truth + self.offsets[int(monotonic / self.each) % len(self.offsets)]
 
 
+class User(NamedTuple):
+    """Somebody as whom an operator asks the API server."""
+
+    kubeconfig: str
+    token: str = ""
+    """Its number, where the audit log names it."""
+
+
 class Setup(NamedTuple):
     """What an operator's process is told at its start."""
 
     name: str
     kubeconfig: str
-    lease_namespace: str
-    namespaces: Sequence[str]
+    lease: str
+    namespace: str
     log: str
     clock: Clock | None
 
@@ -64,8 +73,8 @@ def live(setup: Setup) -> None:
     if setup.clock is not None:
         time.time = _wrong(setup.clock, time.time, time.monotonic)
     set_up("text", "info")
-    namespaces = tuple(setup.namespaces)
-    asyncio.run(run(setup.kubeconfig, setup.lease_namespace, 0, 0, None, namespaces))
+    controller.LEASE = setup.lease
+    asyncio.run(run(setup.kubeconfig, setup.namespace, 0, 0, None, (setup.namespace,)))
 
 
 def _wrong(
@@ -80,6 +89,8 @@ class Operator:
 
     name: str
     process: BaseProcess
+    user: User
+    clock: Clock | None
 
     @property
     def alive(self) -> bool:
@@ -109,12 +120,12 @@ class Operators:
     """Starts operators, and ends those that are left. Use as a context manager.
 
     Args:
-        kubeconfig: of a user who may do all that an operator does.
+        users: as whom they ask, one after the other; all may do what an operator does.
         logs: a folder.
     """
 
-    def __init__(self, kubeconfig: str, logs: Path) -> None:
-        self._kubeconfig = kubeconfig
+    def __init__(self, users: Iterable[User], logs: Path) -> None:
+        self._users = iter(users)
         self._logs = logs
         self._context = _context()
         self._numbers = itertools.count(1)
@@ -128,33 +139,21 @@ class Operators:
             if operator.alive:
                 operator.kill()
 
-    def start(
-        self,
-        *namespaces: str,
-        lease_namespace: str = "",
-        kubeconfig: str = "",
-        clock: Clock | None = None,
-    ) -> Operator:
+    def start(self, namespace: str, lease: str = LEASE, clock: Clock | None = None) -> Operator:
         """Start another.
 
         Args:
-            namespaces: whose sweeps it runs; the Lease is in the first.
-            lease_namespace: where else the Lease is.
-            kubeconfig: of a user of its own.
+            namespace: whose sweeps it runs, and where the Lease is.
+            lease: its name.
             clock: a wrong one.
         """
         name = f"operator-{next(self._numbers)}"
-        setup = Setup(
-            name,
-            kubeconfig or self._kubeconfig,
-            lease_namespace or namespaces[0],
-            namespaces,
-            str(self._logs / f"{namespaces[0]}.log"),
-            clock,
-        )
+        user = next(self._users)
+        log = str(self._logs / f"{namespace}.log")
+        setup = Setup(name, user.kubeconfig, lease, namespace, log, clock)
         process = self._context.Process(target=live, args=(setup,), name=name)
         process.start()
-        made = Operator(name, process)
+        made = Operator(name, process, user, clock)
         self.all.append(made)
         return made
 

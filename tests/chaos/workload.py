@@ -136,6 +136,15 @@ class Workload:
         for worked in self._chance.sample(left, k=min(3, len(left))):
             await self._edit(worked, progress)
 
+    async def pause_all(self) -> None:
+        """Pause all that may be paused, and wait until that is acknowledged."""
+        for worked in self._all:
+            if not worked.over:
+                worked.state = "Paused"
+                await self._place.hands.edit(worked.plan.name, state="Paused")
+        for worked in self._all:
+            await self._place.view.until(worked.plan.name, is_acknowledged)
+
     async def _edit(self, worked: Worked, progress: float) -> None:
         name, hands = worked.plan.name, self._place.hands
         dice = self._chance.random()
@@ -187,6 +196,12 @@ class Workload:
         if worked.plan.budget:
             policy["maxFailures"] = worked.cap
         return {"runCap": worked.cap, "failurePolicy": policy}
+
+
+def is_acknowledged(now: Picture) -> bool:
+    """Whether an operator has said that it knows the spec."""
+    assert now.sweep is not None
+    return bool(now.status.get("observedGeneration") == now.sweep["metadata"]["generation"])
 
 
 def not_ended(now: Picture) -> list[str]:
