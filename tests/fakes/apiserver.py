@@ -14,7 +14,7 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sweep_operator.effects.api import MERGE_PATCH, Api, ApiError
+from sweep_operator.effects.api import MERGE_PATCH, Api, ApiError, check_allowed
 from sweep_operator.planning.times import timestamp
 
 Json = Mapping[str, Any]
@@ -266,6 +266,7 @@ class ApiServer(Api):
         await asyncio.sleep(self.latency())
         if self.dead:
             raise asyncio.CancelledError
+        check_allowed()
         self.calls.append(call)
         for fault in self.faults:
             if fault.times != 0 and fault.hits(call):

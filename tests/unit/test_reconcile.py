@@ -703,6 +703,26 @@ class TestLeadership:
         # What was sent before is made; nothing is sent after that.
         assert world.made("jobs") == []
 
+    @pytest.mark.parametrize("kind", ["sweepruns", "jobs"])
+    def test_a_lease_that_ends_on_the_way_to_a_connection_lets_nothing_be_sent(
+        self, kind: str
+    ) -> None:
+        async def main() -> World:
+            world = World()
+            waits = iter([True] if kind == "sweepruns" else [False, True])
+
+            def wait() -> float:
+                """Sleep before the first request of a kind that makes something."""
+                world.leads = not next(waits, False)
+                return 0.0
+
+            world.server.latency = wait
+            await world.attempt()
+            return world
+
+        world = asyncio.run(main())
+        assert world.made(kind) == []
+
     def test_an_edit_seen_in_the_middle_of_a_pass_holds_from_then_on(self) -> None:
         async def main() -> World:
             world = World(sweep(parallelism=3))

@@ -7,13 +7,16 @@ path, where they cost more than all else the operator does (docs/adr/0003).
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
+from typing_extensions import override
 
 Json = Mapping[str, Any]
 
@@ -46,6 +49,44 @@ class ApiError(Exception):
         self.retry_after = retry_after
 
 
+class NotSentError(ApiError):
+    """A request wasn't sent: what allowed it no longer held when there was a connection for it."""
+
+    def __init__(self) -> None:
+        super().__init__(0, "NotSent", "what allowed the request no longer holds")
+
+
+_allows: ContextVar[Callable[[], bool]] = ContextVar("allows", default=lambda: True)
+
+
+@contextmanager
+def sent_only_if(allows: Callable[[], bool]) -> Iterator[None]:
+    """Ask once more right before each request inside the `with` is sent; NotSentError if not.
+
+    Between a decision and its request there may be a wait for a connection, or a machine's sleep.
+    """
+    token = _allows.set(allows)
+    try:
+        yield
+    finally:
+        _allows.reset(token)
+
+
+def check_allowed() -> None:
+    """Raise NotSentError where what allowed a request no longer holds."""
+    if not _allows.get()():
+        raise NotSentError
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that has a connection, and is still wanted then."""
+
+    @override
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        check_allowed()
+        return await super().send(conn)
+
+
 class Api:
     """Requests to one API server.
 
@@ -73,6 +114,7 @@ class Api:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=tls, limit=self._connections, keepalive_timeout=60),
             headers={"User-Agent": "sweep-operator", "Accept": "application/json"},
+            request_class=_Request,
         )
         return self
 

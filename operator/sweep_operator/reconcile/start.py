@@ -13,7 +13,7 @@ from typing import Any
 from sweep_operator.api.names import job_name, run_name
 from sweep_operator.api.run import RunPhase
 from sweep_operator.effects.about import concerning
-from sweep_operator.effects.api import ApiError
+from sweep_operator.effects.api import ApiError, NotSentError, sent_only_if
 from sweep_operator.effects.cache import Cache, key_of_owner
 from sweep_operator.effects.children import Children, InTheWayError
 from sweep_operator.effects.suggester import Question, Suggester, SuggestionError
@@ -166,7 +166,10 @@ class Starter:
             if parameters is None or not self._may_start(intent):
                 return None
             record = new_record(intent, start.number, parameters)
-            return await self._children.create_run(intent, record)
+            with sent_only_if(lambda: self._may_start(intent)):
+                return await self._children.create_run(intent, record)
+        except NotSentError:
+            return None
         except (ApiError, InTheWayError) as error:
             raise RefusedError(_stall("SweepRun", name, error)) from error
 
@@ -207,11 +210,15 @@ class Starter:
             return False
         ledger.doubt(start.number)  # until the answer says that it is there, or refused
         try:
-            await self._children.create_job(intent, job)
+            with sent_only_if(lambda: self._may_start(intent)):
+                await self._children.create_job(intent, job)
             ledger.clear(start.number)
             run = ledger.runs.get(start.number)
             if run is not None and _says_otherwise(run, start):
                 await self._children.write_run(intent, run, trouble_status("", ""))
+        except NotSentError:
+            ledger.clear(start.number)
+            return False
         except (ApiError, InTheWayError) as error:
             if isinstance(error, InTheWayError) or 400 <= error.code < 500:
                 ledger.clear(start.number)
@@ -228,7 +235,7 @@ class Starter:
             raise
 
     def _may_start(self, intent: Intent) -> bool:
-        """Asked right before each creation: an edit or a lost Lease holds from then on."""
+        """Asked right before each creation is sent: an edit or a lost Lease holds from then on."""
         sweep = self._cache.sweeps.get(key_of_owner(intent))
         return (
             self._may_create()

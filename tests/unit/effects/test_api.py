@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
 
-from sweep_operator.effects.api import Api, ApiError
+from sweep_operator.effects.api import Api, ApiError, NotSentError, sent_only_if
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Scenario = Callable[[Api], Awaitable[Any]]
@@ -135,6 +135,50 @@ class TestTelling:
                 pass
 
         assert self.told(says(code, ""), watch) == [("WATCH", UP, code)]
+
+
+class TestSentOnlyIf:
+    def queued(self, arrived: list[str], *, allowed: bool) -> None:
+        """Send two requests over one connection; what allows the second may end meanwhile."""
+
+        async def scenario() -> None:
+            answers = asyncio.Event()
+
+            async def handler(request: web.Request) -> web.Response:
+                arrived.append(request.method)
+                await answers.wait()
+                return web.json_response({})
+
+            application = web.Application()
+            application.router.add_route("*", "/{path:.*}", handler)
+            async with (
+                TestServer(application) as server,
+                Api(configuration(str(server.make_url(""))), connections=1) as narrow,
+            ):
+                first = asyncio.create_task(narrow.get(UP))
+                while not arrived:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+                still = True
+                with sent_only_if(lambda: still):
+                    second = asyncio.create_task(narrow.create(UP, {}))
+                    await asyncio.sleep(0)
+                still = allowed
+                answers.set()
+                await first
+                await second
+
+        asyncio.run(scenario())
+
+    def test_a_request_that_waited_for_a_connection_is_sent_if_it_is_still_allowed(self) -> None:
+        arrived: list[str] = []
+        self.queued(arrived, allowed=True)
+        assert arrived == ["GET", "POST"]
+
+    def test_a_request_isn_t_sent_once_what_allowed_it_has_ended(self) -> None:
+        arrived: list[str] = []
+        with pytest.raises(NotSentError):
+            self.queued(arrived, allowed=False)
+        assert arrived == ["GET"]
 
 
 class TestErrors:
