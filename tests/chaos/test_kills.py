@@ -21,7 +21,7 @@ KILLS = int(os.environ.get("CHAOS_KILLS", "60"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 
 SWEEPS, INSTALLATIONS = 50, 4
-RUNS = max(12, min(KILLS // 10, 80))
+RUNS = max(12, min(KILLS // 20, 40))
 
 STAFF = 3
 """One leads, the others wait for that."""

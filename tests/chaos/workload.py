@@ -23,8 +23,8 @@ SLOTS = 6
 RETRIES = 1
 GRACE = {"terminationGracePeriodSeconds": 1}
 
-END_WITHIN = 180.0
-"""Seconds for all runs to end once nothing goes wrong any more."""
+PATIENCE = 180.0
+"""Seconds in which something must happen, once nothing goes wrong any more."""
 
 
 class Plan(NamedTuple):
@@ -183,13 +183,21 @@ class Workload:
                 worked.state, worked.cap = "Running", max(worked.cap, worked.plan.runs)
                 limits = self._limits(worked)
                 await self._place.hands.edit(worked.plan.name, state="Running", **limits)
-        late: list[str] = []
-        for worked in self._all:
+        late = [await self._see_to_the_end(worked.plan.name) for worked in self._all]
+        return [words for words in late if words]
+
+    async def _see_to_the_end(self, name: str) -> str:
+        """Wait for a sweep's end; tell why it doesn't come there, empty where it does."""
+        view = self._place.view
+        while True:
+            before = how_far(view.of(name))
             try:
-                await self._place.view.settle(worked.plan.name, not_ended, within=END_WITHIN)
+                await view.settle(name, not_ended, within=PATIENCE)
             except AssertionError as error:
-                late.append(str(error))
-        return late
+                if how_far(view.of(name)) == before:
+                    return str(error)
+            else:
+                return ""
 
     def _limits(self, worked: Worked) -> dict[str, Any]:
         policy = {"maxRetries": RETRIES if worked.plan.parallelism > 3 else 0}
@@ -202,6 +210,11 @@ def is_acknowledged(now: Picture) -> bool:
     """Whether an operator has said that it knows the spec."""
     assert now.sweep is not None
     return bool(now.status.get("observedGeneration") == now.sweep["metadata"]["generation"])
+
+
+def how_far(now: Picture) -> int:
+    """How much has come of a sweep: it only rises."""
+    return sum(1 + len(run.attempts) + run.settled for run in now.runs.values())
 
 
 def not_ended(now: Picture) -> list[str]:
