@@ -166,7 +166,8 @@ class Operators:
 def _context() -> ForkServerContext:
     """What forks; its server has only the standard path, so it is told where modules are."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", __name__])
+    # The program that runs the tests is run by each child as well, so what it imports is here too.
+    context.set_forkserver_preload([__name__, "pytest"])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     return context
 
