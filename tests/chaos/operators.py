@@ -132,6 +132,10 @@ class Operators:
         self.all: list[Operator] = []
 
     def __enter__(self) -> Self:
+        # Whoever starts the first waits for the imports: here, where no request is under way.
+        first = self._context.Process(target=int)
+        first.start()
+        first.join()
         return self
 
     def __exit__(self, *_: object) -> None:
