@@ -14,6 +14,9 @@ from tests.integration.conftest import Place, Places
 SOON = 2.5
 """Seconds within which a random moment is."""
 
+WRONG_BY = 600.0
+"""Seconds by which a clock that is to be wrong is so at times."""
+
 CLOSE = 0.02
 """Seconds between something that was stored and what goes wrong right after it."""
 
@@ -101,6 +104,7 @@ class Installation:
         for self.suffered in range(1, times + 1):
             await fault(self)
             await self._workload.edit(self.suffered / times)
+        assert self.lease.farthest > WRONG_BY or not any(self._clocks), "all clocks are right"
         await self._set_clocks()
         self._late = await self._workload.end()
         await self.judge.told_all()

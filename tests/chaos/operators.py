@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -21,10 +22,10 @@ from typing import Any, NamedTuple, Self
 from sweep_operator.api import paths
 from sweep_operator.effects.api import Api, ApiError
 from sweep_operator.effects.reflector import Reflector
-from sweep_operator.handlers import controller
+from sweep_operator.handlers import controller, main
 from sweep_operator.handlers.controller import LEASE
 from sweep_operator.handlers.logs import set_up
-from sweep_operator.handlers.main import run
+from sweep_operator.planning.times import seconds
 
 Json = Mapping[str, Any]
 
@@ -72,9 +73,10 @@ def live(setup: Setup) -> None:
     os.environ["POD_NAME"] = setup.name
     if setup.clock is not None:
         time.time = _wrong(setup.clock, time.time, time.monotonic)
+        main.Controller = partial(controller.Controller, wall=time.time)
     set_up("text", "info")
     controller.LEASE = setup.lease
-    asyncio.run(run(setup.kubeconfig, setup.namespace, 0, 0, None, (setup.namespace,)))
+    asyncio.run(main.run(setup.kubeconfig, setup.namespace, 0, 0, None, (setup.namespace,)))
 
 
 def _wrong(
@@ -183,6 +185,8 @@ class Lease:
     api: Api
     namespace: str
     holder: str = ""
+    farthest: float = 0.0
+    """Seconds by which the clock of any who held it was wrong."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     _watching: "asyncio.Task[None] | None" = None
 
@@ -199,6 +203,8 @@ class Lease:
 
     def put(self, lease: Json) -> None:
         """Take in who holds it."""
+        written = seconds(lease["spec"]["renewTime"])
+        self.farthest = max(self.farthest, abs(time.time() - written))
         self._held_by(lease["spec"].get("holderIdentity") or "")
 
     def drop(self, lease: Json) -> None:
