@@ -1,19 +1,24 @@
 """What chaos tests need: namespaces of a real API server with KWOK nodes, and a place to report."""
 
-from collections.abc import Iterator
-
 import pytest
 from tests.chaos.judge import Row, report
 from tests.integration.conftest import places
 
 __all__ = ["places"]
 
+ROWS = pytest.StashKey[list[Row]]()
 
-@pytest.fixture(scope="session")
-def rows(request: pytest.FixtureRequest) -> Iterator[list[Row]]:
-    """Takes the lines of a report that is printed at the end."""
-    found: list[Row] = []
-    yield found
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    if found and terminal is not None:
-        terminal.write(f"\n\n{report(found)}\n")
+
+@pytest.fixture
+def rows(request: pytest.FixtureRequest) -> list[Row]:
+    """Takes the lines of the report."""
+    return request.config.stash.setdefault(ROWS, [])
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the report at the end, whatever the tests said."""
+    if found := config.stash.get(ROWS, []):
+        terminalreporter.section("chaos")
+        terminalreporter.write_line(report(found))

@@ -374,6 +374,8 @@ def outcomes(seen: Sequence[PodSeen]) -> frozenset[str]:
     if not ends:
         return frozenset()
     end = ends[0]
+    if len({each.exit_code for each in ends}) > 1:
+        return frozenset()  # KWOK, unlike a kubelet, ends a pod twice that is edited at its end
     if not end.told:
         return frozenset({"Failed" if end.exit_code else "Finished"})
     if end.exit_code == 143:
