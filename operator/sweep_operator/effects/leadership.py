@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 LEASE_DURATION = 15.0
 RENEW_EVERY = 4.0
 RETRY_EVERY = 2.0
+"""Seconds after which what failed is tried again: a renewal, too, has several tries."""
 MARGIN = 2.0
 """Seconds before the deadline at which a leader stops acting: a request's time on the wire."""
 
@@ -99,11 +100,14 @@ class Leadership:
         Raises:
             LeadershipLostError: when another holds the Lease, or no renewal came through in time.
         """
+        pause = RENEW_EVERY
         while True:
-            await asyncio.sleep(RENEW_EVERY)
+            await asyncio.sleep(pause)
+            pause = RETRY_EVERY
             try:
                 if not await self._renew():
                     raise LeadershipLostError(f"{self.identity} lost the Lease {self._name}")
+                pause = RENEW_EVERY
             except ApiError as error:
                 logger.warning("Renewing Lease %s: %s", self._name, error)
             if not self.holds:

@@ -263,6 +263,20 @@ class TestKeep:
 
         assert run(main())
 
+    def test_renewals_that_fail_four_times_in_a_row_are_survived(self) -> None:
+        async def main() -> bool:
+            server = ApiServer()
+            here = candidate(server, "a")
+            await here.acquire()
+            server.fail(method="PUT", times=4)
+            keeping = asyncio.create_task(here.keep())
+            await asyncio.sleep(100)
+            held = here.holds and not keeping.done()
+            keeping.cancel()
+            return held
+
+        assert run(main())
+
     def test_it_ends_when_no_renewal_comes_through_in_time(self) -> None:
         async def main() -> float:
             server = ApiServer()
