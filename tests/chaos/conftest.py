@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.chaos.judge import Row, report
+from tests.chaos.account import account
 from tests.chaos.process import Process, by_way_of, server_of
 from tests.chaos.proxy import Proxy
 from tests.integration.conftest import Place, Places, places
@@ -25,7 +26,7 @@ class Scene:
     operator: Process
 
 
-Scenes = Callable[[], AbstractAsyncContextManager[Scene]]
+Scenes = Callable[..., AbstractAsyncContextManager[Scene]]
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +37,19 @@ def kubeconfig(kind_cluster: Any) -> Path:
 
 @pytest.fixture
 def behind(places: Places, kubeconfig: Path, tmp_path: Path) -> Scenes:
-    """Gives scenes."""
+    """Gives scenes: of an operator for all namespaces, or for that of the scene alone."""
 
     @asynccontextmanager
-    async def scene() -> AsyncIterator[Scene]:
-        async with places() as place, Proxy(*server_of(kubeconfig)) as proxy:
-            through = by_way_of(kubeconfig, proxy.address, tmp_path / "kubeconfig")
+    async def scene(alone: bool = False) -> AsyncIterator[Scene]:
+        async with (
+            places() as place,
+            Proxy(*server_of(kubeconfig)) as proxy,
+            account(place.api, place.namespace) as token,
+        ):
+            through = by_way_of(kubeconfig, proxy.address, token, tmp_path / "kubeconfig")
             log = tmp_path / "operator.log"
-            async with Process(through, place.namespace, log) as operator:
+            watched = (f"--watch-namespaces={place.namespace}",) if alone else ()
+            async with Process(through, place.namespace, log, *watched) as operator:
                 yield Scene(place, proxy, operator)
 
     return scene

@@ -6,9 +6,10 @@ Nothing here asks the operator: a watch of its own, straight to the API server, 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Self
 
 from tests.integration.conftest import Place
@@ -95,7 +96,7 @@ class Slots:
         """Take in that all others are gone."""
         there = {name for _, name in names}
         for jobs in self._open.values():
-            jobs &= there
+            jobs.intersection_update(there)
 
 
 def has_ended(job: Json) -> bool:
@@ -184,7 +185,7 @@ class Crowd:
         """Pause, stop and cancel those that are to be; evict one pod."""
         for kind in self._kinds:
             if kind.state != "Running":
-                await self.insist(lambda kind=kind: self._edit(kind.name, kind.state))
+                await self.insist(partial(self._edit, kind.name, kind.state))
             if kind.evicted:
                 await self.evict(kind.name)
 
@@ -209,18 +210,19 @@ class Crowd:
         """Resume what is paused, wait for all ends, and judge."""
         for kind in self._kinds:
             if kind.state == "Paused":
-                await self.insist(lambda kind=kind: self._edit(kind.name, "Running"))
+                await self.insist(partial(self._edit, kind.name, "Running"))
         tally = Tally(fault, times)
         for kind in self._kinds:
             with suppress(AssertionError):  # what isn't as it must be is told by the judge
-                await self._place.view.settle(
-                    kind.name, lambda now, kind=kind: self.judge(kind, now).wrongs, within=within
-                )
+                await self._place.view.settle(kind.name, partial(self._wrongs, kind), within=within)
             tally.add(self.judge(kind, self._place.view.of(kind.name)))
         names = {name for name, uids in self.slots.uids.items() if len(uids) > 1}
         tally.twice += sorted(names | set(self._place.view.made_twice()))
         tally.over += self.slots.over
         return tally
+
+    def _wrongs(self, kind: Kind, now: Picture) -> list[str]:
+        return self.judge(kind, now).wrongs
 
     def judge(self, kind: Kind, now: Picture) -> Tally:
         """What is wrong with a sweep that should be at its end."""

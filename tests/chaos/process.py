@@ -66,9 +66,11 @@ class Process:
         found: dict[str, float] = {}
         timeout = aiohttp.ClientTimeout(total=5)
         with suppress(aiohttp.ClientError, TimeoutError):
-            async with aiohttp.ClientSession(timeout=timeout) as session:
-                async with session.get(f"http://127.0.0.1:{self._port}/metrics") as answer:
-                    text = await answer.text()
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(f"http://127.0.0.1:{self._port}/metrics") as answer,
+            ):
+                text = await answer.text()
             for family in text_string_to_metric_families(text):
                 for sample in family.samples:
                     found[sample.name] = found.get(sample.name, 0.0) + sample.value
@@ -111,10 +113,12 @@ def server_of(kubeconfig: Path) -> tuple[str, int]:
     return url.hostname, url.port or 443
 
 
-def by_way_of(kubeconfig: Path, address: str, target: Path) -> Path:
-    """Write a kubeconfig that leads to another address; tell where it is."""
+def by_way_of(kubeconfig: Path, address: str, token: str, target: Path) -> Path:
+    """Write a kubeconfig that leads to another address, with a token's rights; tell where it is."""
     config = yaml.safe_load(kubeconfig.read_text())
     for cluster in config["clusters"]:
         cluster["cluster"]["server"] = address
+    for user in config["users"]:
+        user["user"] = {"token": token}
     target.write_text(yaml.safe_dump(config))
     return target

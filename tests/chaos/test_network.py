@@ -1,13 +1,12 @@
 """The wire between operator and API server fails in every way: each run is made once, none lost."""
 
 import asyncio
-import random
 from collections.abc import Callable
 
 import pytest
 from tests.chaos.conftest import Scenes
 from tests.chaos.crowd import Crowd
-from tests.chaos.proxy import FAULTS, storm, strike
+from tests.chaos.proxy import FAULTS, strike
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.chaos]
 
