@@ -668,6 +668,41 @@ class TestConflicts:
         assert_same_end(asyncio.run(main()), undisturbed)
 
 
+class TestPhasesEditedByHand:
+    @pytest.mark.parametrize("phase", ["Pending", "Running", "Failed", "Killed", "Crashed"])
+    def test_a_run_that_has_finished_is_not_made_again_and_says_so(self, phase: str) -> None:
+        world = a_whole_life()
+
+        async def edit() -> None:
+            world.server.change("sweepruns", "a-2", {"status": {"phase": phase}})
+            await world.settle()
+
+        asyncio.run(edit())
+        assert world.run(2)["status"]["phase"] == "Finished"
+        assert sorted(world.made("jobs")) == JOBS
+        assert world.status["runs"]["finished"] == 5
+        assert world.phase == "Finished"
+
+    @pytest.mark.parametrize("phase", ["Pending", "Finished", "Failed", "Killed", "Crashed"])
+    def test_a_run_that_runs_keeps_its_slot_and_its_end_is_recorded(self, phase: str) -> None:
+        async def main() -> World:
+            world = World(sweep(runCap=3, parallelism=1))
+            await world.settle()
+            world.step()
+            world.step()
+            await world.settle()
+            assert world.run(1)["status"]["phase"] == "Running"
+            world.server.change("sweepruns", "a-1", {"status": {"phase": phase}})
+            await world.settle()
+            assert world.run(1)["status"]["phase"] == "Running"
+            await world.live(lambda: finished(world))
+            return world
+
+        world = asyncio.run(main())
+        assert world.most_active == 1
+        assert world.status["runs"]["finished"] == 3
+
+
 class TestLeadership:
     def test_without_the_lease_nothing_is_made(self) -> None:
         async def main() -> World:

@@ -21,7 +21,7 @@ from sweep_operator.planning.facts import (
     Trouble,
 )
 from sweep_operator.planning.job import DEFAULT_CONTAINER
-from sweep_operator.planning.record import compact
+from sweep_operator.planning.record import compact, phase_of
 from sweep_operator.planning.times import seconds
 
 Json = Mapping[str, Any]
@@ -61,7 +61,7 @@ def run_facts(record: Json) -> RunFacts:
     metadata, spec, status = record["metadata"], record["spec"], record.get("status") or {}
     attempts: Sequence[Json] = status.get("attempts") or ()
     last = attempts[-1] if attempts else {}
-    phase = RunPhase(status.get("phase", RunPhase.PENDING.value))
+    phase = phase_of(status)
     progress: Json = status.get("progress") or {}
     forgiven = _forgiven(status["forgiven"]) if "forgiven" in status else NOTHING_FORGIVEN
     return RunFacts(
@@ -92,6 +92,7 @@ def run_facts(record: Json) -> RunFacts:
         answered=status.get("observedAttemptsRequested", 0),
         answered_all=status.get("observedRerunFailed", 0),
         forgiven=forgiven,
+        misstated=phase != status.get("phase", RunPhase.PENDING.value),
     )
 
 

@@ -150,6 +150,8 @@ class RunFacts(NamedTuple):
     answered_all: int
     """The same of its sweep's spec.rerunFailed."""
     forgiven: Forgiven
+    misstated: bool = False
+    """The phase on record is another: somebody has edited it, as the rest of the record says."""
 
     @property
     def current_attempt(self) -> int:

@@ -12,7 +12,7 @@ from sweep_operator.api.names import (
     run_name,
 )
 from sweep_operator.api.run import RunPhase
-from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts
+from sweep_operator.planning.facts import SETTLED, JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.metrics import Measure, Report, parse_report
 from sweep_operator.planning.reports import (
     Point,
@@ -69,6 +69,24 @@ def owner_reference(kind: str, name: str, uid: str) -> dict[str, Any]:
         "controller": True,
         "blockOwnerDeletion": True,
     }
+
+
+def phase_of(status: Json) -> RunPhase:
+    """A record's phase, which is what the rest of the record says where a person has edited it.
+
+    A run is over once its completionTime or its last attempt's outcome says so, not by a word.
+    """
+    written = RunPhase(status.get("phase", RunPhase.PENDING.value))
+    attempts: Sequence[Json] = status.get("attempts") or ()
+    outcome = attempts[-1].get("outcome") if attempts else None
+    over = "completionTime" in status
+    if outcome is not None and RunPhase.FINISHED in (written, outcome):
+        return RunPhase(outcome)
+    if written in SETTLED and outcome is None and not over:
+        return RunPhase.PENDING
+    if written in (RunPhase.PENDING, RunPhase.RUNNING) and over:
+        return RunPhase(outcome or RunPhase.KILLED)
+    return written
 
 
 def started_status(status: Json, job: JobFacts, pod: PodFacts) -> dict[str, Any]:

@@ -91,6 +91,11 @@ class RecordRerun:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordPhase:
+    """Write the phase that a record had before somebody edited it."""
+
+
+@dataclass(frozen=True, slots=True)
 class LookForPod:
     """Read the ended Job's pod from the API server: the watch hasn't told its last word."""
 
@@ -151,6 +156,7 @@ Step = (
     | TellToGo
     | RecordOutcome
     | RecordRerun
+    | RecordPhase
     | LookForPod
     | AskWhyNoPod
     | ConfirmGone
@@ -194,6 +200,8 @@ def next_step(
         vanished: the current attempt's Job, where it is gone before anything of it was on record.
         behind: why it is to be stopped early, if it is.
     """
+    if run.misstated:
+        return RecordPhase()
     if must_rerun(regime, run):
         return RecordRerun()
     if not run.settled:

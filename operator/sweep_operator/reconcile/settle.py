@@ -26,6 +26,7 @@ from sweep_operator.planning.steps import (
     Keeping,
     LookForPod,
     RecordOutcome,
+    RecordPhase,
     RecordRerun,
     RecordStarted,
     RecordStopping,
@@ -148,6 +149,8 @@ class Settler:
 
     async def _take(self, step: Step, intent: Intent, ledger: Ledger, run: RunFacts) -> None:
         match step:
+            case RecordPhase():
+                await self._children.write_run(intent, run, {"phase": run.phase.value})
             case DeleteJob(job):
                 await self._children.delete_job(intent, job)
             case DeleteStray(job):

@@ -39,7 +39,8 @@ def sweep(version: int, uid: str = "u", **status: Any) -> dict[str, Any]:
 def record(version: int, uid: str = "u", number: int = 1, phase: str = "Pending") -> dict[str, Any]:
     spec = {"sweep": "a", "number": number, "parameters": {}}
     data = metadata(f"a-{number}", version, uid, number)
-    return {"metadata": data, "spec": spec, "status": {"phase": phase}}
+    ended = {} if phase == "Pending" else {"completionTime": T0}
+    return {"metadata": data, "spec": spec, "status": {"phase": phase, **ended}}
 
 
 def job(version: int, uid: str = "u", number: int = 1) -> dict[str, Any]:

@@ -97,7 +97,8 @@ class TestRunFacts:
     def test_why_it_is_pending_is_kept_and_why_it_ended_is_not(self) -> None:
         """A hundred thousand ended runs' messages would fill the memory."""
         pending = run_facts(self.record(phase="Pending", reason="Unschedulable", message="m"))
-        failed = run_facts(self.record(phase="Failed", reason="ProgramFailed", message="m"))
+        ended = {"phase": "Failed", "completionTime": T1}
+        failed = run_facts(self.record(**ended, reason="ProgramFailed", message="m"))
         assert (pending.reason, pending.message) == ("Unschedulable", "m")
         assert failed.message == ""
 

@@ -11,6 +11,7 @@ from sweep_operator.planning.record import (
     MAX_ATTEMPTS_KEPT,
     new_record,
     outcome_status,
+    phase_of,
     started_status,
     trouble_status,
 )
@@ -20,6 +21,8 @@ from sweep_operator.planning.verdict import JOB_GONE, Verdict
 
 T0 = "2027-01-15T08:00:00Z"
 """NOW, as Kubernetes writes it."""
+
+ENDED = {"completionTime": T0}
 
 DONE = Verdict(RunPhase.FINISHED, "Completed", "", 0)
 BROKEN = Verdict(RunPhase.FAILED, "ProgramFailed", "The program exited with code 3.", 3)
@@ -38,6 +41,50 @@ def merged(stored: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
         nested = isinstance(value, dict)
         whole[key] = merged(stored.get(key, {}), value) if nested else value
     return {key: value for key, value in whole.items() if value is not None}
+
+
+class TestPhaseOf:
+    """Whatever somebody has written in its place."""
+
+    @pytest.mark.parametrize("written", RunPhase)
+    def test_a_run_that_has_finished_is_finished(self, written: RunPhase) -> None:
+        attempts = [{"number": 1, "outcome": "Finished"}]
+        status = {"phase": written.value, "attempts": attempts}
+        assert phase_of(status) is RunPhase.FINISHED
+        assert phase_of(status | ENDED) is RunPhase.FINISHED
+
+    @pytest.mark.parametrize("outcome", ["Failed", "Killed", "Crashed"])
+    @pytest.mark.parametrize("written", ["Pending", "Running", "Finished"])
+    def test_a_run_that_is_over_stays_what_it_was(self, written: str, outcome: str) -> None:
+        attempts = [{"number": 1, "outcome": outcome}]
+        status = {"phase": written, "attempts": attempts, **ENDED}
+        assert phase_of(status) is RunPhase(outcome)
+
+    def test_a_run_that_was_killed_before_its_first_attempt_stays_so(self) -> None:
+        assert phase_of({"phase": "Pending", **ENDED}) is RunPhase.KILLED
+
+    @pytest.mark.parametrize("written", ["Finished", "Failed", "Killed"])
+    @pytest.mark.parametrize("attempts", [[], [{"number": 1}]])
+    def test_a_run_that_goes_on_is_not_over(
+        self, written: str, attempts: list[dict[str, Any]]
+    ) -> None:
+        assert phase_of({"phase": written, "attempts": attempts}) is RunPhase.PENDING
+
+    @pytest.mark.parametrize(
+        "status",
+        [
+            {},
+            {"phase": "Running", "attempts": [{"number": 1}]},
+            {"phase": "Pending", "attempts": [{"number": 1, "outcome": "Failed"}]},
+            {"phase": "Pending", "attempts": [{"number": 1, "outcome": "Killed"}]},
+            {"phase": "Crashed", "attempts": [{"number": 1, "outcome": "Crashed"}]},
+            {"phase": "Crashed", "attempts": [{"number": 1, "outcome": "Crashed"}], **ENDED},
+            {"phase": "Killed", "attempts": [{"number": 1, "outcome": "Crashed"}], **ENDED},
+            {"phase": "Killed", **ENDED},
+        ],
+    )
+    def test_what_the_operator_writes_stands(self, status: dict[str, Any]) -> None:
+        assert phase_of(status).value == status.get("phase", "Pending")
 
 
 class TestNewRecord:
