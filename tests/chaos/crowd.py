@@ -150,20 +150,20 @@ class Crowd:
         self._runs = runs
         self._kinds = kinds
         self.slots = Slots(lambda _: PARALLELISM)
-        self._watching: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         jobs = Reflector(
             self._place.api, paths.jobs(self._place.namespace), self.slots, clock=time.monotonic
         )
-        self._watching = asyncio.create_task(jobs.run())
+        self._tasks = [asyncio.create_task(jobs.run()), asyncio.create_task(self._bury())]
         await jobs.synced.wait()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._watching is not None
-        self._watching.cancel()
-        await asyncio.wait([self._watching])
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
 
     async def begin(self) -> None:
         """Apply the sweeps, and wait until each has come some way."""
@@ -196,6 +196,20 @@ class Crowd:
                 with suppress(ApiError):
                     await self._place.hands.evict(pod)
                 return
+
+    async def _bury(self) -> None:
+        """Delete what KWOK has forgotten to, which happens when its own requests fail."""
+        told: dict[str, float] = {}
+        while True:
+            await asyncio.sleep(BURIED_AFTER / 4)
+            now = time.monotonic()
+            pods = [pod for kind in self._kinds for pod in self._place.view.of(kind.name).pods]
+            going = {pod["metadata"]["name"] for pod in pods if is_going(pod)}
+            told = {name: told.get(name, now) for name in going}
+            for name in [name for name, since in told.items() if now > since + BURIED_AFTER]:
+                with suppress(ApiError):
+                    path = paths.pods(self._place.namespace, name)
+                    await self._place.api.delete(path, {"gracePeriodSeconds": 0})
 
     async def progress(self, within: float = 60) -> float:
         """Wait until one more run of the calm sweep has ended; tell for how many seconds."""
@@ -271,9 +285,17 @@ class Crowd:
         await self._place.hands.edit(name, state=state)
 
 
+BURIED_AFTER = 12.0
+"""Seconds; a pod here has one second of grace."""
+
 EXIT = "pod-complete.stage.kwok.x-k8s.io/exit-code"
 
 
 def settled(now: Picture) -> int:
     """How many runs have ended."""
     return sum(run.settled for run in now.runs.values())
+
+
+def is_going(pod: Json) -> bool:
+    """Whether a pod was told to go, and is still there."""
+    return "deletionTimestamp" in pod["metadata"]
