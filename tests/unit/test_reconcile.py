@@ -458,6 +458,7 @@ class TestNamesAlreadyTaken:
                     "name": "a-1",
                     "namespace": "lab",
                     "labels": {
+                        "sweep-operator.io/sweep": "a",
                         "sweep-operator.io/sweep-uid": world.uid,
                         "sweep-operator.io/run-number": "1",
                     },

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from typing_extensions import override
 
-from sweep_operator.api.names import LABEL_RUN_NUMBER
+from sweep_operator.api.names import LABEL_RUN_NUMBER, LABEL_SWEEP, job_name, run_name
 from sweep_operator.api.sweep import EndReason
 from sweep_operator.effects.observe import (
     job_facts,
@@ -230,6 +230,7 @@ class RunSink(Sink):
         facts = run_facts(thing)
         if facts.number != number:
             raise ValueError(f"its label says run {number}, its spec {facts.number}")
+        _check_name(thing, run_name(_sweep_name(thing), number))
         ledger.put_run(facts)
 
     @override
@@ -242,7 +243,9 @@ class JobSink(Sink):
 
     @override
     def _enter(self, ledger: Ledger, number: int, thing: Json) -> None:
-        ledger.put_job(job_facts(thing))
+        facts = job_facts(thing)
+        _check_name(thing, job_name(_sweep_name(thing), number, facts.attempt))
+        ledger.put_job(facts)
 
     @override
     def _strike(self, ledger: Ledger, number: int, name: str) -> None:
@@ -259,6 +262,17 @@ class PodSink(Sink):
     @override
     def _strike(self, ledger: Ledger, number: int, name: str) -> None:
         ledger.drop_pod(number, name)
+
+
+def _sweep_name(thing: Json) -> str:
+    name: str = thing["metadata"]["labels"][LABEL_SWEEP]
+    return name
+
+
+def _check_name(thing: Json, name: str) -> None:
+    """A copy that somebody has made of a child bears its labels, but not its name."""
+    if thing["metadata"]["name"] != name:
+        raise ValueError(f"its labels are those of {name}")
 
 
 def key_of(sweep: Json) -> Key:

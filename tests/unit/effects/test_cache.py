@@ -17,6 +17,7 @@ T0 = "2027-01-01T00:00:00Z"
 def metadata(name: str, version: int, uid: str = "u", number: Any = 1) -> dict[str, Any]:
     labels = {
         "sweep-operator.io/sweep-uid": uid,
+        "sweep-operator.io/sweep": "a",
         "sweep-operator.io/run-number": str(number),
         "sweep-operator.io/attempt": "1",
         "batch.kubernetes.io/job-name": f"a-{number}-1",
@@ -279,6 +280,19 @@ class TestStrangers:
     def test_an_object_without_our_label_is_nobodys(self, cache: Cache, changes: list[Key]) -> None:
         cache.jobs.put({"metadata": {"namespace": "lab", "name": "x", "resourceVersion": "5"}})
         assert changes == []
+
+    @pytest.mark.parametrize("sink", ["runs", "jobs"])
+    def test_a_copy_with_all_labels_but_another_name_is_not_taken_for_it(
+        self, cache: Cache, sink: str
+    ) -> None:
+        made = record(2) if sink == "runs" else job(2)
+        copy = made | {"metadata": made["metadata"] | {"name": "copy", "resourceVersion": "3"}}
+        getattr(cache, sink).put(made)
+        getattr(cache, sink).put(copy)
+        getattr(cache, sink).drop(copy)
+        ledger = cache.ledger(KEY)
+        known = ledger.runs[1] if sink == "runs" else ledger.jobs[1][1]
+        assert known.uid == made["metadata"]["uid"]
 
     def test_a_record_whose_number_is_not_its_labels_leaves_nothing_behind(
         self, cache: Cache
