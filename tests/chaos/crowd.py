@@ -6,8 +6,8 @@ Nothing here asks the operator: a watch of its own, straight to the API server, 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Self
@@ -69,6 +69,8 @@ class Slots:
         self._open: dict[str, set[str]] = {}
         self.uids: dict[str, set[str]] = {}
         self.over: list[str] = []
+        self.forgotten: set[str] = set()
+        """Beginnings of names of Jobs whose runs a person has deleted: they hold no slot."""
         self.made = 0
         """Jobs ever seen."""
 
@@ -80,10 +82,12 @@ class Slots:
         self.made += job["metadata"]["uid"] not in uids
         uids.add(job["metadata"]["uid"])
         jobs = self._open.setdefault(sweep, set())
+        jobs -= {each for each in jobs if each.startswith(tuple(self.forgotten))}
         if has_ended(job) or "deletionTimestamp" in job["metadata"]:
             jobs.discard(name)
             return
-        jobs.add(name)
+        if not name.startswith(tuple(self.forgotten)):
+            jobs.add(name)
         if len(jobs) > self._most(sweep):
             self.over.append(f"{name}: {len(jobs)} Jobs at once, {sorted(jobs)}")
 
@@ -97,6 +101,19 @@ class Slots:
         there = {name for _, name in names}
         for jobs in self._open.values():
             jobs.intersection_update(there)
+
+
+@asynccontextmanager
+async def watched(place: Place, slots: Slots) -> AsyncIterator[Slots]:
+    """Have a watch of its own tell of all Jobs."""
+    jobs = Reflector(place.api, paths.jobs(place.namespace), slots, clock=time.monotonic)
+    watching = asyncio.create_task(jobs.run())
+    try:
+        await jobs.synced.wait()
+        yield slots
+    finally:
+        watching.cancel()
+        await asyncio.wait([watching])
 
 
 def has_ended(job: Json) -> bool:
@@ -150,20 +167,14 @@ class Crowd:
         self._runs = runs
         self._kinds = kinds
         self.slots = Slots(lambda _: PARALLELISM)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        jobs = Reflector(
-            self._place.api, paths.jobs(self._place.namespace), self.slots, clock=time.monotonic
-        )
-        self._tasks = [asyncio.create_task(jobs.run()), asyncio.create_task(self._bury())]
-        await jobs.synced.wait()
+        await self._stack.enter_async_context(watched(self._place, self.slots))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
+        await self._stack.aclose()
 
     async def begin(self) -> None:
         """Apply the sweeps, and wait until each has come some way."""
@@ -190,26 +201,10 @@ class Crowd:
                 await self.evict(kind.name)
 
     async def evict(self, name: str) -> None:
-        """Evict one pod of a sweep that hasn't ended, if there is any."""
-        for pod in self._place.view.of(name).pods:
-            if not ended(pod):
-                with suppress(ApiError):
-                    await self._place.hands.evict(pod)
-                return
-
-    async def _bury(self) -> None:
-        """Delete what KWOK has forgotten to, which happens when its own requests fail."""
-        told: dict[str, float] = {}
-        while True:
-            await asyncio.sleep(BURIED_AFTER / 4)
-            now = time.monotonic()
-            pods = [pod for kind in self._kinds for pod in self._place.view.of(kind.name).pods]
-            going = {pod["metadata"]["name"] for pod in pods if is_going(pod)}
-            told = {name: told.get(name, now) for name in going}
-            for name in [name for name, since in told.items() if now > since + BURIED_AFTER]:
-                with suppress(ApiError):
-                    path = paths.pods(self._place.namespace, name)
-                    await self._place.api.delete(path, {"gracePeriodSeconds": 0})
+        """Evict one pod of a sweep, once there is one that runs."""
+        now = await self._place.view.until(name, lambda now: any(map(runs_now, now.pods)))
+        pod = next(filter(runs_now, now.pods))
+        await self.insist(partial(self._place.hands.evict, pod))
 
     async def progress(self, within: float = 60) -> float:
         """Wait until one more run of the calm sweep has ended; tell for how many seconds."""
@@ -285,9 +280,6 @@ class Crowd:
         await self._place.hands.edit(name, state=state)
 
 
-BURIED_AFTER = 12.0
-"""Seconds; a pod here has one second of grace."""
-
 EXIT = "pod-complete.stage.kwok.x-k8s.io/exit-code"
 
 
@@ -296,6 +288,12 @@ def settled(now: Picture) -> int:
     return sum(run.settled for run in now.runs.values())
 
 
-def is_going(pod: Json) -> bool:
-    """Whether a pod was told to go, and is still there."""
-    return "deletionTimestamp" in pod["metadata"]
+def runs_now(pod: Json) -> bool:
+    """Whether a pod's program is at work. One that hasn't started can't be evicted here.
+
+    No kubelet moves it to its end then, as KWOK doesn't, and its Job waits for that.
+    """
+    return (
+        pod.get("status", {}).get("phase") == "Running"
+        and "deletionTimestamp" not in pod["metadata"]
+    )

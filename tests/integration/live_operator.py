@@ -95,12 +95,12 @@ class TappedApi(Api):
         try:
             answer = await super()._request(method, path, body, **options)
         except ApiError as error:
-            await self._answered(call, error.code)
+            await self._take_down(call, error.code)
             raise
-        await self._answered(call, 200)
+        await self._take_down(call, 200)
         return answer
 
-    async def _answered(self, call: Call, code: int) -> None:
+    async def _take_down(self, call: Call, code: int) -> None:
         await self._fuse.after(call)
         self._journal.answered(call, code)
 
@@ -138,11 +138,23 @@ class _SweepSink:
 
 
 class Operator:
-    """An operator for the Sweeps of one namespace. Use as an async context manager."""
+    """An operator for the Sweeps of one namespace. Use as an async context manager.
+
+    Args:
+        configuration: of its connection.
+        namespace: whose Sweeps it runs.
+        journal: what it does is taken down in; None for a new one.
+        make_api: what makes its clients.
+    """
 
     def __init__(
-        self, configuration: Configuration, namespace: str, journal: Journal | None = None
+        self,
+        configuration: Configuration,
+        namespace: str,
+        journal: Journal | None = None,
+        make_api: type[TappedApi] = TappedApi,
     ) -> None:
+        self._make_api = make_api
         self._configuration = configuration
         self._namespace = namespace
         self.journal = Journal() if journal is None else journal
@@ -153,7 +165,9 @@ class Operator:
     async def __aenter__(self) -> Self:
         api, lease_api = [
             await self._stack.enter_async_context(
-                TappedApi(self._configuration, self.journal, self.fuse, connections=connections)
+                self._make_api(
+                    self._configuration, self.journal, self.fuse, connections=connections
+                )
             )
             for connections in (64, 2)
         ]
