@@ -37,7 +37,9 @@ def test_names_and_types_are_as_prometheus_wants_them(promtool: str) -> None:
     world = asyncio.run(main())
     metrics = world.metrics
     metrics.watch_process()
-    metrics.registry.register(Gauges(world.cache, lambda: 0, lambda: True, lambda: {"sweeps": 1.0}))
+    metrics.registry.register(
+        Gauges(world.cache, lambda: 0, lambda: True, lambda: {"sweeps": 1.0}, int)
+    )
     metrics.answered("GET", "/api/v1/pods", 200, 0.1)
     metrics.watch_opened("pods")
     metrics.listed("pods")

@@ -14,6 +14,7 @@ from sweep_operator.effects.metrics import (
     QUEUE_DEPTH,
     RUNS,
     SWEEPS,
+    TASKS,
     WATCH_SILENCE,
     Family,
 )
@@ -29,6 +30,7 @@ class Gauges(Collector):
         depth: how many sweeps wait for a pass.
         leads: whether this process leads; a standby doesn't know the runs.
         silences: for how many seconds each watch has said nothing, by resource.
+        tasks: how many of asyncio's haven't ended.
     """
 
     def __init__(
@@ -37,7 +39,9 @@ class Gauges(Collector):
         depth: Callable[[], int],
         leads: Callable[[], bool],
         silences: Callable[[], Mapping[str, float]],
+        tasks: Callable[[], int],
     ) -> None:
+        self._tasks = tasks
         self._cache = cache
         self._depth = depth
         self._leads = leads
@@ -49,6 +53,7 @@ class Gauges(Collector):
         yield _gauge(LEADER, {(): float(leads)})
         yield _gauge(QUEUE_DEPTH, {(): float(self._depth())})
         yield _gauge(WATCH_SILENCE, {(of,): seconds for of, seconds in self._silences().items()})
+        yield _gauge(TASKS, {(): float(self._tasks())})
         yield _gauge(SWEEPS, self._sweeps() if leads else {})
         yield _gauge(RUNS, self._runs() if leads else {})
 

@@ -59,6 +59,10 @@ WATCH_SILENCE = Family(
     "Seconds since the API server last said anything but an error on this watch.",
     ("resource",),
 )
+TASKS = Family(
+    "sweep_operator_tasks",
+    "asyncio tasks that haven't ended: a number that rises for ever is a leak.",
+)
 
 # Counters and histograms
 
@@ -151,6 +155,7 @@ FAMILIES = (
     REPORTS,
     REPORT_DELAY,
     EVENTS_LOST,
+    TASKS,
 )
 """All of the operator's own, in the order of the page."""
 

@@ -128,7 +128,13 @@ class Controller:
         }
         self._leads = False
         self.metrics.registry.register(
-            Gauges(self.cache, lambda: len(self.queue), lambda: self._leads, self._silences)
+            Gauges(
+                self.cache,
+                lambda: len(self.queue),
+                lambda: self._leads,
+                self._silences,
+                lambda: len(asyncio.all_tasks()),
+            )
         )
 
     def hearing_of_sweeps(self, path: str) -> Hearing:

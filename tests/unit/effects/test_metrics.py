@@ -23,6 +23,7 @@ from sweep_operator.effects.metrics import (
     RUNS,
     SUGGESTION_DURATION,
     SWEEPS,
+    TASKS,
     Family,
     Metrics,
     request_of,
@@ -53,7 +54,7 @@ class TestNames:
 
     def test_what_is_told_is_what_is_named(self) -> None:
         metrics = Metrics()
-        metrics.registry.register(Gauges(Cache(print), lambda: 0, lambda: False, dict))
+        metrics.registry.register(Gauges(Cache(print), lambda: 0, lambda: False, dict, int))
         text, _ = metrics.text("")
         told = {family.name: family for family in text_string_to_metric_families(text.decode())}
         assert len(told) == len(FAMILIES)
@@ -193,7 +194,7 @@ class TestGauges:
     def test_runs_and_sweeps_are_told_by_namespace(self) -> None:
         world = World(sweep(runCap=5), lambda number, _: Result(1 if number == 2 else 0))
         live(world)
-        world.metrics.registry.register(Gauges(world.cache, lambda: 0, lambda: True, dict))
+        world.metrics.registry.register(Gauges(world.cache, lambda: 0, lambda: True, dict, int))
         of = {"namespace": "lab"}
         assert value(world.metrics, RUNS, status="Finished", **of) == 4
         assert value(world.metrics, RUNS, status="Failed", **of) == 1
@@ -201,14 +202,21 @@ class TestGauges:
         assert value(world.metrics, SWEEPS, phase="Finished", **of) == 1
         assert value(world.metrics, SWEEPS, phase="Running", **of) == 0
 
+    def test_tasks_are_told_by_a_standby_too(self) -> None:
+        metrics = Metrics()
+        tasks = iter((7, 8))
+        gauges = Gauges(Cache(print), lambda: 0, lambda: False, dict, lambda: next(tasks))
+        metrics.registry.register(gauges)
+        assert [value(metrics, TASKS), value(metrics, TASKS)] == [7, 8]
+
     def test_a_sweep_without_a_status_is_told_as_unknown(self) -> None:
         world = World()
-        world.metrics.registry.register(Gauges(world.cache, lambda: 0, lambda: True, dict))
+        world.metrics.registry.register(Gauges(world.cache, lambda: 0, lambda: True, dict, int))
         assert value(world.metrics, SWEEPS, namespace="lab", phase="Unknown") == 1
 
     def test_a_standby_says_nothing_of_what_the_leader_tells(self) -> None:
         world = live(World())
-        world.metrics.registry.register(Gauges(world.cache, lambda: 0, lambda: False, dict))
+        world.metrics.registry.register(Gauges(world.cache, lambda: 0, lambda: False, dict, int))
         assert value(world.metrics, LEADER) == 0
         assert value(world.metrics, SWEEPS, namespace="lab", phase="Finished") is None
         assert value(world.metrics, RUNS, namespace="lab", status="Finished") is None
