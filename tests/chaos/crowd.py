@@ -224,44 +224,14 @@ class Crowd:
         for kind in self._kinds:
             with suppress(AssertionError):  # what isn't as it must be is told by the judge
                 await self._place.view.settle(kind.name, partial(self._wrongs, kind), within=within)
-            tally.add(self.judge(kind, self._place.view.of(kind.name)))
+            tally.add(judge(kind, self._runs, self._place.view.of(kind.name)))
         names = {name for name, uids in self.slots.uids.items() if len(uids) > 1}
         tally.twice += sorted(names | set(self._place.view.made_twice()))
         tally.over += self.slots.over
         return tally
 
     def _wrongs(self, kind: Kind, now: Picture) -> list[str]:
-        return self.judge(kind, now).wrongs
-
-    def judge(self, kind: Kind, now: Picture) -> Tally:
-        """What is wrong with a sweep that should be at its end."""
-        found = Tally("", runs=len(now.runs))
-        numbers = list(now.runs)
-        wanted = self._runs if kind.all_made else len(numbers)
-        if numbers != list(range(1, wanted + 1)):
-            found.lost.append(f"{kind.name}: runs {numbers}, not 1 to {wanted}")
-        if now.phase != kind.phase or not now.condition("Complete"):
-            found.wrong.append(f"{kind.name} is {now.phase}, not {kind.phase}")
-        told = {key: value for key, value in (now.status.get("runs") or {}).items() if value}
-        counts = Counter(run.phase.lower() for run in now.runs.values())
-        if told != counts:
-            found.wrong.append(f"{kind.name} tells of {told}, and there are {dict(counts)}")
-        for number, run in now.runs.items():
-            name = f"{kind.name}-{number}"
-            if run.phase not in kind.runs:
-                found.wrong.append(f"{name} is {run.phase} {run.reason}")
-            attempts = [each["number"] for each in run.attempts]
-            if attempts != list(range(1, len(attempts) + 1)):
-                found.wrong.append(f"{name} has attempts {attempts}")
-            outcomes = [each.get("outcome") for each in run.attempts]
-            if None in outcomes or outcomes.count("Finished") > 1 or outcomes.count("Failed") > 1:
-                found.twice.append(f"{name}: {outcomes}")
-            elif run.phase == "Finished" and outcomes[-1:] != ["Finished"]:
-                found.lost.append(f"{name} is Finished, its attempts {outcomes}")
-        if kind.phase == "Cancelled":
-            left = [pod["metadata"]["name"] for pod in now.pods if not ended(pod)]
-            found.wrong += [f"pod {name} of a cancelled sweep is left" for name in left]
-        return found
+        return judge(kind, self._runs, now).wrongs
 
     async def insist(self, give: Callable[[], Any], within: float = 120) -> None:
         """Give a command until the API server takes it."""
@@ -297,3 +267,34 @@ def runs_now(pod: Json) -> bool:
         pod.get("status", {}).get("phase") == "Running"
         and "deletionTimestamp" not in pod["metadata"]
     )
+
+
+def judge(kind: Kind, runs: int, now: Picture) -> Tally:
+    """What is wrong with a sweep of so many runs that should be at its end."""
+    found = Tally("", runs=len(now.runs))
+    numbers = list(now.runs)
+    wanted = runs if kind.all_made else len(numbers)
+    if numbers != list(range(1, wanted + 1)):
+        found.lost.append(f"{kind.name}: runs {numbers}, not 1 to {wanted}")
+    if now.phase != kind.phase or not now.condition("Complete"):
+        found.wrong.append(f"{kind.name} is {now.phase}, not {kind.phase}")
+    told = {key: value for key, value in (now.status.get("runs") or {}).items() if value}
+    counts = Counter(run.phase.lower() for run in now.runs.values())
+    if told != counts:
+        found.wrong.append(f"{kind.name} tells of {told}, and there are {dict(counts)}")
+    for number, run in now.runs.items():
+        name = f"{kind.name}-{number}"
+        if run.phase not in kind.runs:
+            found.wrong.append(f"{name} is {run.phase} {run.reason}")
+        attempts = [each["number"] for each in run.attempts]
+        if attempts != list(range(1, len(attempts) + 1)):
+            found.wrong.append(f"{name} has attempts {attempts}")
+        outcomes = [each.get("outcome") for each in run.attempts]
+        if None in outcomes or outcomes.count("Finished") > 1 or outcomes.count("Failed") > 1:
+            found.twice.append(f"{name}: {outcomes}")
+        elif run.phase == "Finished" and outcomes[-1:] != ["Finished"]:
+            found.lost.append(f"{name} is Finished, its attempts {outcomes}")
+    if kind.phase == "Cancelled":
+        left = [pod["metadata"]["name"] for pod in now.pods if not ended(pod)]
+        found.wrong += [f"pod {name} of a cancelled sweep is left" for name in left]
+    return found
