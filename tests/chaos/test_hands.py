@@ -5,6 +5,7 @@ import copy
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tests.integration.conftest import Place, Places
 from tests.integration.hands import sweep
 from tests.integration.journal import over_parallelism
 from tests.integration.live_operator import Operator
-from tests.integration.view import Json, Picture, View
+from tests.integration.view import STRANGE, Json, Picture, View
 
 from sweep_operator.api import paths
 from sweep_operator.api.names import API_VERSION, LABEL_RUN_NUMBER, LABEL_SWEEP_UID
@@ -68,7 +69,7 @@ class TestTheSweepItself:
         async def main() -> None:
             async with places() as place, Operator(place.connection, place.namespace):
                 await place.hands.apply(quick(lasts="1h"))
-                before = await place.view.until("s", lambda now: len(now.pods) == 3)
+                before = await place.view.until("s", so_many_run(3))
                 path = paths.sweeps(place.namespace, "s")
                 await place.api.delete(path, {"propagationPolicy": "Orphan"})
                 await place.view.until("s", lambda now: now.sweep is None)
@@ -92,11 +93,11 @@ class TestChildrenDeleted:
     def test_at_random_moments_nothing_is_made_twice_and_nothing_hangs(
         self, places: Places, told: Told
     ) -> None:
-        runs, times = 60, 30
+        runs, times = 40, 20
         chance = random.Random(SEED)
 
         async def main() -> None:
-            async with places() as place, Operator(place.connection, place.namespace) as operator:
+            async with places() as place, Operator(place.connection, place.namespace):
                 await place.hands.apply(quick(runs, 5, "1s"))
                 hit = {"SweepRun": set[int](), "Job": set[int](), "Pod": set[int]()}
                 count = 0
@@ -146,7 +147,6 @@ class TestChildrenDeleted:
                 told(tally.row(), **{kind: len(numbers) for kind, numbers in hit.items()})
                 assert tally.wrongs == []
                 assert all(hit.values())
-                assert operator.journal.entries
 
         asyncio.run(main())
 
@@ -184,9 +184,7 @@ class TestStrangers:
                 async with Crowd(place, runs=16, kinds=[CALM]) as crowd:
                     tally = await crowd.end("our labels on others' things", len(made))
                 told(tally.row())
-                # The crowd's own watch goes by labels: copies are open Jobs to it.
-                tally.over = list(over_parallelism(operator.journal.entries))
-                tally.lost = [each for each in tally.lost if "copy" not in each]
+                tally.over += over_parallelism(operator.journal.entries)
                 assert tally.wrongs == []
                 for thing in made:
                     assert await is_there_still(place, thing), thing["metadata"]["name"]
@@ -209,6 +207,9 @@ EDITS_OF_RUNS: dict[str, Any] = {
 }
 """Written over the status of runs at work and of runs that have ended, whose Jobs are there."""
 
+KEPT_FROM_NONE = ("attempts removed", "outcome removed")
+"""What is taken from the record of a run that has ended is gone; that it has ended isn't."""
+
 EDITS_OF_SWEEPS: dict[str, Any] = {
     "another phase": {"phase": "Finished"},
     "lastNumber lowered": {"lastNumber": 1},
@@ -227,7 +228,8 @@ class TestStatusesEditedByHand:
         async def main() -> None:
             async with places() as place, Operator(place.connection, place.namespace) as operator:
                 await place.hands.apply(quick(16, 3, "1s"))
-                async with Crowd(place, runs=16, kinds=[CALM]) as crowd:
+                kind = replace(CALM, lines=edit not in KEPT_FROM_NONE)
+                async with Crowd(place, runs=16, kinds=[kind]) as crowd:
                     times = 0
                     for due in (2, 5, 8):
                         now = await place.view.until("s", so_many(due))
@@ -257,7 +259,7 @@ class TestStatusesEditedByHand:
                     told(tally.row())
                     tally.over += over_parallelism(operator.journal.entries)
                     assert tally.wrongs == []
-                    assert place.view.of("s").status["lastNumber"] == 12
+                    await place.view.until("s", lambda now: now.status.get("lastNumber") == 12)
 
         asyncio.run(main())
 
@@ -267,19 +269,18 @@ class TestEventsInAnyOrder:
     def test_a_watch_that_is_late_costs_nothing_but_time(
         self, places: Places, told: Told, late: str
     ) -> None:
+        make_api = late_by(**{late: 2.5})
+
         async def main() -> None:
             async with (
                 places() as place,
-                Operator(
-                    place.connection, place.namespace, make_api=late_by(**{late: 2.5})
-                ) as operator,
+                Operator(place.connection, place.namespace, make_api=make_api),
                 Crowd(place, runs=10) as crowd,
             ):
                 await crowd.begin()
                 await crowd.command()
                 tally = await crowd.end(f"watch of {late} late", 1)
                 told(tally.row())
-                tally.wrong += [str(each) for each in operator.journal.entries[:0]]
                 assert tally.wrongs == []
 
         asyncio.run(main())
@@ -326,6 +327,11 @@ def so_many(due: int) -> Callable[[Picture], bool]:
     return lambda now: settled(now) >= due
 
 
+def so_many_run(count: int) -> Callable[[Picture], bool]:
+    """Whether so many runs are Running, and the sweep says so."""
+    return lambda now: now.status.get("runs", {}).get("running") == count
+
+
 def told_of(now: Picture, words: str) -> bool:
     """Whether the sweep says what is in its way."""
     return is_waiting_for_cleanup(now) and any(
@@ -368,7 +374,7 @@ def foreign_job(name: str, labels: Json | None = None) -> dict[str, Any]:
     container = {"name": "main", "image": "none"}
     pod = {"containers": [container], "restartPolicy": "Never"}
     spec = {"suspend": True, "template": {"spec": pod}}
-    return {"metadata": {"name": name, "labels": labels or {}}, "spec": spec}
+    return {"metadata": {"name": name, "labels": {STRANGE: "", **(labels or {})}}, "spec": spec}
 
 
 def foreign_record(name: str, number: int, labels: Json | None = None) -> dict[str, Any]:
@@ -376,7 +382,7 @@ def foreign_record(name: str, number: int, labels: Json | None = None) -> dict[s
     return {
         "apiVersion": API_VERSION,
         "kind": "SweepRun",
-        "metadata": {"name": name, "labels": labels or {}},
+        "metadata": {"name": name, "labels": {STRANGE: "", **(labels or {})}},
         "spec": {"sweep": "s", "number": number, "parameters": {"x": 1}},
     }
 
