@@ -1,6 +1,6 @@
 """An hour of work and of bad weather: is each run made once, and does the operator stay small?
 
-    python -m tests.chaos.soak --cluster-name=NAME --kubeconfig=FILE --minutes=60 --seed=1
+    PYTHONPATH=dev python -m tests.chaos.soak --cluster-name=NAME --kubeconfig=FILE --minutes=60
 
 The operator is a process of its own behind a wire. Some fifty sweeps are alive at any time: people
 make, pause, resume, stop, cancel and delete them, and evict their pods. Each minute something goes
@@ -138,7 +138,11 @@ class Soak:
             self.calm = False
             weather = asyncio.create_task(self._weather())
             servers = asyncio.create_task(self._servers())
-            await asyncio.sleep(max(0.0, seconds - WARM_UP - CALM))
+            tasks = (people, looking, weather, servers)
+            left = max(0.0, seconds - WARM_UP - CALM)
+            ended, _ = await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:  # none is meant to end by itself
+                task.result()
             for task in (people, weather, servers):
                 task.cancel()
             await asyncio.gather(people, weather, servers, return_exceptions=True)
@@ -326,6 +330,7 @@ class Soak:
 
 ENDS = {
     "Running": frozenset({"Finished"}),
+    "Paused": frozenset({"Finished"}),
     "Stopped": frozenset({"Finished", "Killed"}),
     "Cancelled": frozenset({"Finished", "Killed"}),
 }
