@@ -193,6 +193,12 @@ def _refuse(proxy: Proxy, refuses: bool) -> None:
         proxy.reset()
 
 
+def _lose(proxy: Proxy) -> None:
+    """What was held back never comes."""
+    proxy.reset()
+    proxy.release()
+
+
 def _torn(proxy: Proxy) -> None:
     """Cut off in the midst of answers: not all at the same byte."""
     proxy.truncate(after=700)
@@ -207,7 +213,7 @@ FAULTS: Mapping[str, Fault] = {
         Fault("refused", lambda proxy: _refuse(proxy, True), lambda proxy: _refuse(proxy, False)),
         Fault("slow", lambda proxy: _delay(proxy, 0.3), lambda proxy: _delay(proxy, 0.0)),
         Fault("truncated", _torn),
-        Fault("deaf", _hold(Way.DOWN), Proxy.release),
+        Fault("deaf", _hold(Way.DOWN), _lose),
         Fault("mute", _hold(Way.UP), Proxy.release),
     )
 }

@@ -232,7 +232,7 @@ class TestStatusesEditedByHand:
                 async with Crowd(place, runs=16, kinds=[kind]) as crowd:
                     times = 0
                     for due in (2, 5, 8):
-                        now = await place.view.until("s", so_many(due))
+                        now = await place.view.until("s", so_many_and_one_runs(due))
                         for run in now.runs.values():
                             if run.attempts:
                                 times += await write(place, run.record, EDITS_OF_RUNS[edit])
@@ -325,6 +325,13 @@ def is_finished(runs: int) -> Callable[[Picture], bool]:
 def so_many(due: int) -> Callable[[Picture], bool]:
     """Whether so many runs have ended."""
     return lambda now: settled(now) >= due
+
+
+def so_many_and_one_runs(due: int) -> Callable[[Picture], bool]:
+    """Whether so many runs have ended, and another is on record as Running."""
+    return lambda now: (
+        settled(now) >= due and any(run.phase == "Running" for run in now.runs.values())
+    )
 
 
 def so_many_run(count: int) -> Callable[[Picture], bool]:
