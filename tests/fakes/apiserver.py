@@ -183,7 +183,8 @@ class ApiServer(Api):
         """Delete an object at once."""
         thing = self.objects.pop((plural, namespace, name))
         self.version += 1
-        thing["metadata"]["resourceVersion"] = str(self.version)
+        metadata = thing["metadata"] | {"resourceVersion": str(self.version)}
+        thing = thing | {"metadata": metadata}
         self._publish(Event(self.version, plural, namespace, "DELETED", thing))
 
     def collect_garbage(self) -> None:
@@ -369,7 +370,7 @@ class ApiServer(Api):
         thing = _normal(thing)
         thing["metadata"]["resourceVersion"] = str(self.version)
         self.objects[key] = thing
-        self._publish(Event(self.version, key[0], key[1], kind, _copy(thing)))
+        self._publish(Event(self.version, key[0], key[1], kind, thing))
         return thing
 
     def _publish(self, event: Event) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tests.simulation.cluster import Nodes
 from tests.simulation.weather import Kind, Storm
 
-TROUBLE = 120.0
+TROUBLE = 60.0
 """Seconds for which things go wrong; then all is calm."""
 
 
@@ -143,5 +143,5 @@ class Scenario:
 
 def _storm(chance: Random, kind: Kind) -> Storm:
     begins = TROUBLE * chance.random()
-    lasts = chance.choice((2.0, 10.0, 60.0))
+    lasts = chance.choice((2.0, 10.0, 40.0))
     return Storm(kind, begins, min(begins + lasts, TROUBLE), chance.choice((0.1, 0.5, 1.0)))

@@ -1,6 +1,7 @@
 """An API server across a network: requests travel, get lost or come late, and watches lag.
 
-What it keeps and how it answers is tests.fakes.apiserver's; here is what lies between.
+What it keeps and how it answers is tests.fakes.apiserver's; here is what lies between. Objects are
+handed out as they are: nobody changes one, each write makes another.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from contextvars import Context
 from operator import attrgetter
 from typing import Any
 
-from tests.fakes.apiserver import EPOCH, GONE, ApiServer, Call, Event, _copy, _selected
+from tests.fakes.apiserver import EPOCH, GONE, ApiServer, Call, Event, _selected
 from tests.fakes.virtual import PROCESS, Process
 from tests.simulation.weather import LEASE_TIMEOUT, NO_ANSWER, TIMEOUT, Weather
 from typing_extensions import override
@@ -78,8 +79,8 @@ class Server(ApiServer):
                 if fate.refused is not None:
                     raise fate.refused
                 self.acting = call
-                answer_there = _copy(act())
-                found = fate.spoiled or answer_there
+                done = act()
+                found = fate.spoiled or done
             except ApiError as error:
                 found = error
             finally:
@@ -115,7 +116,7 @@ class Server(ApiServer):
                     await asyncio.sleep(weather.lag(now()))
                     self.known.add((process.name, event.thing["metadata"]["uid"]))
                     for _ in range(2 if weather.stutters(now()) else 1):
-                        yield {"type": event.type, "object": _copy(event.thing)}
+                        yield {"type": event.type, "object": event.thing}
             news = asyncio.Event()
             self._waiting[call.plural].append(news)
             try:
