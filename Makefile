@@ -13,6 +13,7 @@ TEST_CLUSTER := sweep-test
 TEST_KUBECONFIG := .pytest-kind/$(TEST_CLUSTER)/kubeconfig
 # Nothing in these is shared: each core takes some.
 UNIT = $(BIN)/pytest --numprocesses=auto $(ARGS)
+ALONE := tests/unit tests/contract tests/model tests/simulation tests/degradation tests/fuzz
 PYTEST = $(BIN)/pytest --cluster-name=$(TEST_CLUSTER) --kind-bin=dev/cluster \
 	--kind-kubectl-bin="$$(dev/cluster path kubectl)" $(ARGS)
 
@@ -41,21 +42,49 @@ demo: venv ## Run a real sweep on a local cluster, from nothing
 
 .PHONY: test
 test: venv test-cluster ## Unit, contract and core end-to-end tests, on a cluster of their own
-	$(UNIT) -m "not slow" tests/unit tests/contract
+	$(UNIT) -m "not slow" $(ALONE)
 	$(PYTEST) -m "not slow" tests/integration tests/e2e
 
 .PHONY: test-all
 test-all: venv test-cluster ## All tests
-	$(UNIT) tests/unit tests/contract
-	$(PYTEST) tests --ignore=tests/unit --ignore=tests/contract
+	$(UNIT) $(ALONE)
+	$(PYTEST) tests $(addprefix --ignore=,$(ALONE))
 
 .PHONY: test-unit
 test-unit: venv ## The tests that need no cluster
-	$(UNIT) tests/unit tests/contract
+	$(UNIT) $(ALONE)
 
 .PHONY: differences
 differences: venv ## Compare grids, quantiles and early termination with W&B's own library
 	$(BIN)/python -m tests.differential
+
+##### To break it
+
+.PHONY: model
+model: venv ## Visit every state of small worlds (ARGS=--list)
+	$(BIN)/python -m tests.model $(ARGS)
+
+.PHONY: simulate
+simulate: venv ## Run seeded disasters (ARGS=--minutes=60)
+	$(BIN)/python -m tests.simulation $(ARGS)
+
+.PHONY: fuzz
+fuzz: export FUZZ_EXAMPLES ?= 2000
+fuzz: venv ## Feed every parser for long (FUZZ_EXAMPLES=n)
+	$(BIN)/pytest --numprocesses=auto --hypothesis-profile=long tests/fuzz $(ARGS)
+
+.PHONY: chaos
+chaos: venv test-cluster ## Break a cluster's parts while sweeps are at work (CHAOS_KILLS=n)
+	$(PYTEST) tests/chaos
+
+.PHONY: soak
+soak: venv test-cluster ## Run an operator in bad weather (ARGS=--minutes=60)
+	$(BIN)/python -m tests.chaos.soak --cluster-name=$(TEST_CLUSTER) \
+		--kubeconfig=$(TEST_KUBECONFIG) $(ARGS)
+
+.PHONY: mutants
+mutants: venv ## Put deliberate bugs into the operator, and see who finds them
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 ##### To change it
 

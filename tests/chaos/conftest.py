@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.chaos.judge import Row, report
 from tests.chaos.account import account
+from tests.chaos.judge import Row, report
 from tests.chaos.process import Process, by_way_of, server_of
 from tests.chaos.proxy import Proxy
 from tests.integration.conftest import Place, Places, places

@@ -118,10 +118,14 @@ def sweep(**spec: Any) -> Json:
     }
 
 
+ENDED = "2026-10-01T10:00:00Z"
+
+
 def run(number: int, value: float | None = None, phase: str = "Finished", **more: Any) -> Json:
     """A SweepRun that has come to that; `parameters` are its own, the rest is of its status."""
     parameters = more.pop("parameters", {"x": number / 10, "y": 1 / number})
-    status = {"phase": phase, **({} if value is None else {"value": value}), **more}
+    over = {} if phase in ("Pending", "Running", "Crashed") else {"completionTime": ENDED}
+    status = {"phase": phase, **over, **({} if value is None else {"value": value}), **more}
     return {
         "kind": "SweepRun",
         "metadata": {"name": f"trial-{number}", "namespace": "lab", "uid": f"r-{number}"},
