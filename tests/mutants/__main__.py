@@ -23,7 +23,7 @@ PATCHES = Path(__file__).parent
 PAGE = ROOT / "docs/reliability.md"
 BEGIN, END = "<!-- mutants -->\n", "<!-- end of mutants -->\n"
 
-MODEL = ("-m", "tests.model")
+MODEL = ("-m", "tests.model", "--small")
 SIMULATION = ("-m", "tests.simulation", "--seeds=4000", "--as-found")
 TESTS = ("-m", "pytest", "-qx", "-p", "no:cacheprovider", "-m", "not slow")
 NOT_FOUND = "-"
