@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -89,6 +89,20 @@ class Picture:
     jobs: Sequence[Json]
     pods: Sequence[Json]
 
+    @classmethod
+    def of(
+        cls, sweep: Json | None, runs: Iterable[Json], jobs: Iterable[Json], pods: Iterable[Json]
+    ) -> Self:
+        """Sort a sweep's children by their runs and attempts."""
+        jobs, pods = list(jobs), list(pods)
+        jobs_of, pods_of = _by_attempt(jobs), _by_attempt(pods)
+        records = {record["spec"]["number"]: record for record in runs}
+        sorted_runs = {
+            number: Run(records[number], jobs_of[number], pods_of[number])
+            for number in sorted(records)
+        }
+        return cls(sweep, sorted_runs, jobs, pods)
+
     @property
     def spec(self) -> Json:
         """As the user wants it."""
@@ -167,22 +181,8 @@ class View:
     def of(self, sweep: str) -> Picture:
         """A sweep as it is now."""
         found = {kind: dict(sink.things[sweep]) for kind, sink in self._sinks.items()}
-        jobs: dict[int, dict[int, Json]] = defaultdict(dict)
-        pods: dict[int, dict[int, Json]] = defaultdict(dict)
-        for things, kind in ((jobs, "job"), (pods, "pod")):
-            for thing in found[kind].values():
-                labels = thing["metadata"]["labels"]
-                things[int(labels[LABEL_RUN_NUMBER])][int(labels[LABEL_ATTEMPT])] = thing
-        runs = {}
-        for record in found["run"].values():
-            number = record["spec"]["number"]
-            runs[number] = Run(record, jobs[number], pods[number])
-        return Picture(
-            found["sweep"].get(sweep),
-            dict(sorted(runs.items())),
-            list(found["job"].values()),
-            list(found["pod"].values()),
-        )
+        children = (found[kind].values() for kind in ("run", "job", "pod"))
+        return Picture.of(found["sweep"].get(sweep), *children)
 
     def made_twice(self) -> list[str]:
         """Names of Jobs and SweepRuns that more than one object has had."""
@@ -241,6 +241,15 @@ def sketch(picture: Picture) -> str:
             f" jobs={sorted(run.jobs)} pods={pods}"
         )
     return "\n".join(lines)
+
+
+def _by_attempt(things: Iterable[Json]) -> dict[int, dict[int, Json]]:
+    """Jobs or pods by their run's number and their attempt's."""
+    found: dict[int, dict[int, Json]] = defaultdict(dict)
+    for thing in things:
+        labels = thing["metadata"]["labels"]
+        found[int(labels[LABEL_RUN_NUMBER])][int(labels[LABEL_ATTEMPT])] = thing
+    return found
 
 
 def ended(pod: Json) -> bool:

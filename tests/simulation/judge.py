@@ -19,7 +19,7 @@ from tests.simulation.operators import Operator
 from tests.simulation.scenario import TROUBLE
 from tests.simulation.server import Server
 
-from sweep_operator.api.names import LABEL_ATTEMPT, LABEL_RUN_NUMBER, LABEL_SWEEP_UID
+from sweep_operator.api.names import LABEL_RUN_NUMBER, LABEL_SWEEP_UID
 from sweep_operator.api.parameters import Parameter
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.search import METHODS, Space
@@ -134,7 +134,7 @@ class Judge:
         record = self._record(uid, int(labels[LABEL_RUN_NUMBER]))
         if record is not None and record["spec"]["parameters"] != _parameters(job):
             yield f"parameters: {name} trains with others than are on record"
-        active = len(self._active(uid))
+        active = sum(run.active for run in self._picture(None, uid).runs.values())
         if active > most:
             yield f"parallelism: {active} runs are active with {name}, more than {most}"
 
@@ -149,7 +149,7 @@ class Judge:
         if self._server.acting is None or not _is_complete(status):
             return
         uid, phase = sweep["metadata"]["uid"], status["phase"]
-        for number, run in self._picture(sweep).runs.items():
+        for number, run in self._picture(sweep, uid).runs.items():
             if phase == "Finished" and not run.settled:
                 yield f"complete: it is Finished, and run {number} is {run.phase}"
         for pod in self._server.of("pods"):
@@ -197,7 +197,7 @@ class Judge:
 
     def wrongs_at_rest(self, sweep: Json) -> list[str]:
         """What isn't as it must be once all is calm and has had its time."""
-        picture = self._picture(sweep)
+        picture = self._picture(sweep, sweep["metadata"]["uid"])
         return [
             *wrongs(picture, Blow(), picture),
             *self._untruths(picture),
@@ -226,41 +226,16 @@ class Judge:
     def _truths_of(self, uid: str) -> Iterator[Truth]:
         return (each for each in self._cluster.truths.values() if each.sweep == uid)
 
-    def _picture(self, sweep: Json) -> Picture:
-        uid = sweep["metadata"]["uid"]
-        found: dict[str, list[Json]] = {
-            plural: [
+    def _picture(self, sweep: Json | None, uid: str) -> Picture:
+        children = (
+            [
                 thing
                 for thing in self._server.of(plural)
                 if thing["metadata"]["labels"].get(LABEL_SWEEP_UID) == uid
             ]
             for plural in ("sweepruns", "jobs", "pods")
-        }
-        jobs: dict[int, dict[int, Json]] = defaultdict(dict)
-        pods: dict[int, dict[int, Json]] = defaultdict(dict)
-        for things, plural in ((jobs, "jobs"), (pods, "pods")):
-            for thing in found[plural]:
-                labels = thing["metadata"]["labels"]
-                things[int(labels[LABEL_RUN_NUMBER])][int(labels[LABEL_ATTEMPT])] = thing
-        runs = {}
-        for record in found["sweepruns"]:
-            number = record["spec"]["number"]
-            runs[number] = Run(record, jobs[number], pods[number])
-        return Picture(sweep, dict(sorted(runs.items())), found["jobs"], found["pods"])
-
-    def _active(self, uid: str) -> list[int]:
-        """Runs with a Job and no recorded outcome of it."""
-        jobs: dict[int, dict[int, Json]] = defaultdict(dict)
-        for job in self._server.of("jobs"):
-            labels = job["metadata"]["labels"]
-            if labels[LABEL_SWEEP_UID] == uid:
-                jobs[int(labels[LABEL_RUN_NUMBER])][int(labels[LABEL_ATTEMPT])] = job
-        return [
-            run["spec"]["number"]
-            for run in self._server.of("sweepruns")
-            if run["metadata"]["labels"][LABEL_SWEEP_UID] == uid
-            and Run(run, jobs[run["spec"]["number"]], {}).active
-        ]
+        )
+        return Picture.of(sweep, *children)
 
     def _record(self, uid: str, number: int) -> Json | None:
         for run in self._server.of("sweepruns"):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.simulation.cluster import Nodes
 from tests.simulation.weather import Kind, Storm
@@ -119,7 +119,12 @@ class Scenario:
                 for start in range(0, len(parts), size):
                     yield replace(self, **{name: parts[:start] + parts[start + size :]})
                 size //= 2
-        plain = {"replicas": 1, "parallelism": 1, "max_failures": None, "max_retries": 0}
+        plain: dict[str, Any] = {
+            "replicas": 1,
+            "parallelism": 1,
+            "max_failures": None,
+            "max_retries": 0,
+        }
         for name, value in plain.items():
             if getattr(self, name) != value:
                 yield replace(self, **{name: value})
