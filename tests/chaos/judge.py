@@ -268,6 +268,8 @@ class Account:
     """By uid, all that was seen of each."""
     uids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """By name: that of a Job, or a run's number."""
+    recorded: dict[tuple[int, int], int] = field(default_factory=dict)
+    """By run and attempt, in which resourceVersion its outcome was first on record."""
 
     def take(self, seen: Seen) -> Iterator[Finding]:
         """Take in what was stored next, and say what is wrong with it."""
@@ -296,6 +298,8 @@ class Account:
             yield Finding(Wrong.TWICE, f"SweepRun {name} was made twice")
         elif was.settled and was.phase != seen.phase:
             yield Finding(Wrong.TWICE, f"{name} was {was.phase}, and became {seen.phase}")
+        for attempt in seen.outcomes:
+            self.recorded.setdefault((seen.number, attempt), seen.version)
         for attempt, outcome in (was.outcomes if was else {}).items():
             if seen.outcomes.get(attempt) != outcome:
                 yield Finding(Wrong.LOST, f"{name}: attempt {attempt} was {outcome} on record")
@@ -356,20 +360,31 @@ class Account:
                 programs[pod.number, pod.attempt].add(uid)
             run = self.runs.get(pod.number)
             outcome = run.outcomes.get(pod.attempt, "not on record") if run else "without a run"
-            possible = outcomes(seen)
+            recorded = self.recorded.get((pod.number, pod.attempt))
+            possible = outcomes(seen, recorded)
             if possible and outcome not in possible:
                 who = f"{name}: attempt {pod.attempt} of run {pod.number}"
-                wrong = Wrong.PHASE if run and pod.attempt in run.outcomes else Wrong.LOST
+                wrong = Wrong.PHASE if recorded else Wrong.LOST
                 truth = " or ".join(sorted(possible))
-                yield Finding(wrong, f"{who} is {outcome}, its pod says {truth}")
+                story = "\n  ".join(map(str, seen))
+                words = f"{who} is {outcome} ({recorded}), its pod says {truth}:\n  {story}"
+                yield Finding(wrong, words)
         for (number, attempt), uids in programs.items():
             if len(uids) > 1:
                 words = f"{len(uids)} programs were started for attempt {attempt} of run {number}"
                 yield Finding(Wrong.TWICE, f"{name}: {words}")
 
 
-def outcomes(seen: Sequence[PodSeen]) -> frozenset[str]:
-    """What may be on record of an attempt, by all that was seen of its pod; empty for anything."""
+def outcomes(seen: Sequence[PodSeen], recorded: int | None) -> frozenset[str]:
+    """What may be on record of an attempt.
+
+    Args:
+        seen: all that was seen of its pod.
+        recorded: in which resourceVersion the attempt's outcome is on record; None where it isn't.
+
+    Returns:
+        phases, empty for any.
+    """
     ends = [each for each in seen if each.exit_code is not None]
     if not ends:
         return frozenset()
@@ -377,7 +392,11 @@ def outcomes(seen: Sequence[PodSeen]) -> frozenset[str]:
     if len({each.exit_code for each in ends}) > 1:
         return frozenset()  # KWOK, unlike a kubelet, ends a pod twice that is edited at its end
     if not end.told:
-        return frozenset({"Failed" if end.exit_code else "Finished"})
+        by_itself = frozenset({"Failed" if end.exit_code else "Finished"})
+        # Somebody's eviction of a pod that had ended, before anyone had read it: the Job controller
+        # may call that a disruption, or the pod and what it had to say be gone.
+        evicted = any(each.disrupted and each.version < (recorded or 0) for each in seen)
+        return by_itself | {"Crashed"} if evicted else by_itself
     if end.exit_code == 143:
         return frozenset({"Crashed", "Killed"})
     return frozenset()  # at its end just when it was told to go: either
