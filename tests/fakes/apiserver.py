@@ -164,19 +164,12 @@ class ApiServer(Api):
 
     def put(self, plural: str, thing: Json) -> dict[str, Any]:
         """Create an object, or write it anew, as somebody else than the operator."""
-        key = (plural, thing["metadata"]["namespace"], thing["metadata"]["name"])
-        stored = self.objects.get(key)
-        merged = _normal(thing)
-        known = self._birth() if stored is None else stored["metadata"]
-        merged["metadata"] = known | merged["metadata"]
-        if stored is not None and merged.get("spec") != stored.get("spec"):
-            merged["metadata"]["generation"] = stored["metadata"].get("generation", 1) + 1
-        return self._store(key, merged, "MODIFIED" if stored else "ADDED")
+        return self._put(plural, _normal(thing))
 
     def change(self, plural: str, name: str, change: Json, namespace: str = "lab") -> None:
         """Merge something into an object."""
         stored = self.objects[plural, namespace, name]
-        self.put(plural, _merge(stored, change))
+        self._put(plural, _merge(stored, _normal(change)))
 
     def remove(self, plural: str, name: str, namespace: str = "lab") -> None:
         """Delete an object at once."""
@@ -361,6 +354,16 @@ class ApiServer(Api):
         self.remove(call.plural, call.name, call.namespace)
         return {"status": "Success"}
 
+    def _put(self, plural: str, thing: Json) -> dict[str, Any]:
+        key = (plural, thing["metadata"]["namespace"], thing["metadata"]["name"])
+        stored = self.objects.get(key)
+        known = self._birth() if stored is None else stored["metadata"]
+        metadata = known | thing["metadata"]
+        if stored is not None and thing.get("spec") != stored.get("spec"):
+            metadata["generation"] = stored["metadata"].get("generation", 1) + 1
+        written = {**thing, "metadata": metadata}
+        return self._store(key, written, "MODIFIED" if stored else "ADDED")
+
     def _store(self, key: Key, thing: Json, kind: str) -> dict[str, Any]:
         self.version += 1
         metadata = thing["metadata"] | {"resourceVersion": str(self.version)}
@@ -427,7 +430,7 @@ def _normal(thing: Any) -> Any:
 def _merge(target: Any, patch: Any) -> Any:
     """RFC 7386: null removes, objects are merged, all else replaces."""
     if not isinstance(patch, Mapping):
-        return _copy(patch)
+        return patch
     merged = dict(target) if isinstance(target, Mapping) else {}
     for key, value in patch.items():
         if value is None:
