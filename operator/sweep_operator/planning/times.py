@@ -1,8 +1,9 @@
 """Times as Kubernetes writes them and as seconds since the epoch. Must not know what time it is."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 (in UTC, as all that is written here)
 _LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
@@ -30,5 +31,5 @@ def seconds(text: str) -> float:
 
 
 def _written(seconds: float, to: str) -> str:
-    # strftime takes three times as long, and each pass writes the time.
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=to).removesuffix("+00:00") + "Z"
+    # datetime.fromtimestamp and strftime take three times as long, and each pass writes the time.
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec=to) + "Z"
