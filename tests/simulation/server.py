@@ -61,7 +61,7 @@ class Server(ApiServer):
         process = PROCESS.get()
         assert process is not None
         if process.dead:
-            raise NO_ANSWER
+            raise _anew(NO_ANSWER)
         now = self._loop.time
         limit = LEASE_TIMEOUT if call.plural == "leases" else TIMEOUT
         given_up = now() + limit
@@ -102,7 +102,7 @@ class Server(ApiServer):
         await self._answer(call, dict)
         weather, now = self.weather, self._loop.time
         if weather.compacted(now()):
-            raise GONE
+            raise _anew(GONE)
         ends = now() + weather.lifetime(now())
         position = bisect_right(self.log, int(params["resourceVersion"]), key=attrgetter("version"))
         while now() < ends:
@@ -154,6 +154,11 @@ def _settle(future: asyncio.Future[Any], found: Any) -> None:
     if future.done():
         return
     if isinstance(found, ApiError):
-        future.set_exception(found)
+        future.set_exception(_anew(found))
     else:
         future.set_result(found)
+
+
+def _anew(error: ApiError) -> ApiError:
+    """One for each who is told: its traceback keeps all that it goes through, whole simulations."""
+    return ApiError(error.code, error.reason, error.message, error.retry_after)
