@@ -164,20 +164,12 @@ class ApiServer(Api):
 
     def put(self, plural: str, thing: Json) -> dict[str, Any]:
         """Create an object, or write it anew, as somebody else than the operator."""
-        key = (plural, thing["metadata"]["namespace"], thing["metadata"]["name"])
-        stored = self.objects.get(key)
-        merged = _copy(thing)
-        merged["metadata"] = (stored or {}).get("metadata", self._birth(merged)) | merged[
-            "metadata"
-        ]
-        if stored is not None and merged.get("spec") != stored.get("spec"):
-            merged["metadata"]["generation"] = stored["metadata"].get("generation", 1) + 1
-        return self._store(key, merged, "MODIFIED" if stored else "ADDED")
+        return self._put(plural, _normal(thing))
 
     def change(self, plural: str, name: str, change: Json, namespace: str = "lab") -> None:
         """Merge something into an object."""
         stored = self.objects[plural, namespace, name]
-        self.put(plural, _merge(stored, change))
+        self._put(plural, _merge(stored, _normal(change)))
 
     def remove(self, plural: str, name: str, namespace: str = "lab") -> None:
         """Delete an object at once."""
@@ -260,8 +252,7 @@ class ApiServer(Api):
         if rest[0] == "namespaces":
             namespace, rest = rest[1], rest[2:]
         plural, name, subresource, *_ = [*rest, "", "", ""]
-        sent = json.loads(json.dumps(body))
-        return Call(method, plural, namespace, name, subresource, sent)
+        return Call(method, plural, namespace, name, subresource, _normal(body))
 
     async def _answer(self, call: Call, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         await asyncio.sleep(self.latency())
@@ -308,22 +299,21 @@ class ApiServer(Api):
             raise ApiError(409, "AlreadyExists", f"{call.plural} {name!r} already exists")
         if self.on_create is not None:
             self.on_create(call)
-        thing = _copy(call.body)
-        thing["metadata"] = self._birth(thing) | thing["metadata"] | {"namespace": call.namespace}
+        metadata = self._birth() | call.body["metadata"] | {"namespace": call.namespace}
+        thing = {**call.body, "metadata": metadata}
         if call.plural == "sweepruns":
             thing["status"] = {"phase": "Pending"}
         self.made.append(key)
         return self._store(key, thing, "ADDED")
 
-    def _birth(self, thing: Json) -> dict[str, Any]:
+    def _birth(self) -> dict[str, Any]:
         uid = f"uid-{next(self._uids)}"
         return {"uid": uid, "generation": 1, "creationTimestamp": timestamp(self.clock())}
 
     def _replace(self, call: Call) -> dict[str, Any]:
         stored = self._find(call)
         self._check_version(stored, call)
-        thing = _copy(call.body)
-        thing["metadata"] = {**stored["metadata"], **thing["metadata"]}
+        thing = {**call.body, "metadata": {**stored["metadata"], **call.body["metadata"]}}
         return self._store((call.plural, call.namespace, call.name), thing, "MODIFIED")
 
     def _patch(self, call: Call) -> dict[str, Any]:
@@ -343,10 +333,9 @@ class ApiServer(Api):
         return self._store_change(call, stored, patched)
 
     def _store_change(self, call: Call, stored: Json, patched: Json) -> dict[str, Any]:
-        if _normal(patched) == stored:
+        if patched == stored:
             return dict(stored)
-        key = (call.plural, call.namespace, call.name)
-        return self._store(key, dict(patched), "MODIFIED")
+        return self._store((call.plural, call.namespace, call.name), patched, "MODIFIED")
 
     def _check_version(self, stored: Json, call: Call) -> None:
         wanted = call.body.get("metadata", {}).get("resourceVersion")
@@ -365,13 +354,23 @@ class ApiServer(Api):
         self.remove(call.plural, call.name, call.namespace)
         return {"status": "Success"}
 
-    def _store(self, key: Key, thing: dict[str, Any], kind: str) -> dict[str, Any]:
+    def _put(self, plural: str, thing: Json) -> dict[str, Any]:
+        key = (plural, thing["metadata"]["namespace"], thing["metadata"]["name"])
+        stored = self.objects.get(key)
+        known = self._birth() if stored is None else stored["metadata"]
+        metadata = known | thing["metadata"]
+        if stored is not None and thing.get("spec") != stored.get("spec"):
+            metadata["generation"] = stored["metadata"].get("generation", 1) + 1
+        written = {**thing, "metadata": metadata}
+        return self._store(key, written, "MODIFIED" if stored else "ADDED")
+
+    def _store(self, key: Key, thing: Json, kind: str) -> dict[str, Any]:
         self.version += 1
-        thing = _normal(thing)
-        thing["metadata"]["resourceVersion"] = str(self.version)
-        self.objects[key] = thing
-        self._publish(Event(self.version, key[0], key[1], kind, thing))
-        return thing
+        metadata = thing["metadata"] | {"resourceVersion": str(self.version)}
+        stored = {**thing, "metadata": metadata}
+        self.objects[key] = stored
+        self._publish(Event(self.version, key[0], key[1], kind, stored))
+        return stored
 
     def _publish(self, event: Event) -> None:
         self.log.append(event)
@@ -415,20 +414,23 @@ def _copy(thing: Any) -> Any:
     return marshal.loads(marshal.dumps(thing))
 
 
+def _number(text: str) -> float:
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+_DECODER = json.JSONDecoder(parse_float=_number)
+
+
 def _normal(thing: Any) -> Any:
-    """As Go writes JSON: 1.0 is 1."""
-
-    def number(text: str) -> float:
-        value = float(text)
-        return int(value) if value.is_integer() else value
-
-    return json.loads(json.dumps(thing), parse_float=number)
+    """As Go reads JSON and writes it: 1.0 is 1."""
+    return None if thing is None else _DECODER.decode(json.dumps(thing))
 
 
 def _merge(target: Any, patch: Any) -> Any:
     """RFC 7386: null removes, objects are merged, all else replaces."""
     if not isinstance(patch, Mapping):
-        return _copy(patch)
+        return patch
     merged = dict(target) if isinstance(target, Mapping) else {}
     for key, value in patch.items():
         if value is None:

@@ -6,11 +6,14 @@ until it is woken, while time goes by for the others.
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
-from contextvars import ContextVar
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
-from heapq import heappop
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any, TypeVar
+
+from typing_extensions import override
 
 T = TypeVar("T")
 
@@ -41,15 +44,31 @@ class VirtualLoop(asyncio.BaseEventLoop):
     """Virtual time, in seconds from 0."""
 
     _ready: deque[asyncio.Handle]
-    _scheduled: list[asyncio.TimerHandle]
 
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
+        self._order = count()
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        """A heap; of those that are due at the same moment, the one that was set first is first."""
 
+    @override
     def time(self) -> float:
         """Seconds since the simulation began."""
         return self._now
+
+    @override
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Set a timer."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heappush(self._timers, (when, next(self._order), timer))
+        return timer
 
     def wake(self, process: Process) -> None:
         """Let a process go on (SIGCONT)."""
@@ -58,14 +77,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
         process.missed.clear()
 
     def _run_once(self) -> None:
-        if not self._ready:
-            if not self._scheduled:
+        ready, timers = self._ready, self._timers
+        while timers and timers[0][2].cancelled():
+            heappop(timers)
+        if not ready:
+            if not timers:
                 raise AssertionError("everybody waits, and nothing will ever happen")
-            self._now = max(self._now, self._scheduled[0].when())
-        while self._scheduled and self._scheduled[0].when() <= self._now:
-            self._ready.append(heappop(self._scheduled))
-        for _ in range(len(self._ready)):
-            handle = self._ready.popleft()
+            self._now = max(self._now, timers[0][0])
+        while timers and timers[0][0] <= self._now:
+            ready.append(heappop(timers)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
             if handle.cancelled():
                 continue
             process = handle._context.get(PROCESS)  # type: ignore[attr-defined]

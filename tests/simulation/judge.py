@@ -57,6 +57,8 @@ class Judge:
         self._highest: dict[str, int] = defaultdict(int)
         self._records: dict[str, Json] = {}
         """As last stored, by uid."""
+        self._spaces: dict[str, Space] = {}
+        """Of each Sweep, by its uid: nobody can edit it."""
 
     def sent(self, process: Process, call: Call) -> None:
         """Judge a request when it leaves its sender."""
@@ -120,7 +122,11 @@ class Judge:
             return
         if number > sweep["spec"]["runCap"]:
             yield f"cap: run {number} is made, of {sweep['spec']['runCap']}"
-        if run["spec"]["parameters"] != _suggestion(sweep["spec"], number):
+        spec = sweep["spec"]
+        if uid not in self._spaces:
+            self._spaces[uid] = _space(spec)
+        expected = METHODS[spec["method"]].suggest(self._spaces[uid], spec["seed"], number, (), ())
+        if run["spec"]["parameters"] != expected:
             yield f"parameters: run {number} has others than its seed gives it"
 
     def _job_made(self, job: Json) -> Iterator[str]:
@@ -292,10 +298,9 @@ def _outcomes(status: Json) -> dict[int, str]:
     }
 
 
-def _suggestion(spec: Json, number: int) -> Any:
+def _space(spec: Json) -> Space:
     parameters = spec["parameters"].items()
-    space = Space.of({name: Parameter.model_validate(each) for name, each in parameters})
-    return METHODS[spec["method"]].suggest(space, spec["seed"], number, (), ())
+    return Space.of({name: Parameter.model_validate(each) for name, each in parameters})
 
 
 def _parameters(job: Json) -> Any:

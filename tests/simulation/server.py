@@ -17,7 +17,7 @@ from tests.fakes.virtual import PROCESS, Process
 from tests.simulation.weather import LEASE_TIMEOUT, NO_ANSWER, TIMEOUT, Weather
 from typing_extensions import override
 
-from sweep_operator.effects.api import ApiError
+from sweep_operator.effects.api import ApiError, check_allowed
 
 BOOKMARK_EVERY = 60.0
 """Seconds without an event after which a watch tells how far it has come."""
@@ -45,54 +45,51 @@ class Server(ApiServer):
         self.sent: Callable[[Process, Call], None] = lambda _process, _call: None
         self.acting: Call | None = None
         self.known: set[tuple[str, str]] = set()
-        self._waiting: dict[str, list[asyncio.Event]] = defaultdict(list)
+        self._waiting: dict[str, list[asyncio.Future[bool]]] = defaultdict(list)
         """By plural: who wants to hear of the next write."""
         self.happened: Callable[[Event], None] = lambda _event: None
         self.told_to_go: Callable[[Json, float | None], None] = lambda _pod, _grace: None
 
-    def later(self, delay: float, act: Callable[..., object], *arguments: object) -> None:
+    def later(
+        self, delay: float, act: Callable[..., object], *arguments: object
+    ) -> asyncio.TimerHandle:
         """Have something happen in the world, whoever's code runs now."""
-        self._loop.call_later(delay, act, *arguments, context=Context())
+        return self._loop.call_later(delay, act, *arguments, context=Context())
 
     @override
     async def _answer(self, call: Call, act: Callable[[], Json]) -> Json:
         process = PROCESS.get()
         assert process is not None
         if process.dead:
-            raise NO_ANSWER
+            raise _anew(NO_ANSWER)
+        now = self._loop.time
+        limit = LEASE_TIMEOUT if call.plural == "leases" else TIMEOUT
+        given_up = now() + limit
+        fate = self.weather.fate(now(), call.method, call.plural)
+        if fate.waits:
+            await asyncio.sleep(fate.waits)
+        check_allowed()
         self.sent(process, call)
-        fate = self.weather.fate(self._loop.time(), call.method, call.plural)
         answer: asyncio.Future[Json] = self._loop.create_future()
-
-        def settle(found: Json | ApiError) -> None:
-            if answer.done():
-                return
-            if isinstance(found, ApiError):
-                answer.set_exception(found)
-            else:
-                answer.set_result(found)
 
         def arrive() -> None:
             self.calls.append(call)
             found: Json | ApiError
+            self.acting = call
             try:
-                if fate.refused is not None:
-                    raise fate.refused
-                self.acting = call
-                done = act()
-                found = fate.spoiled or done
+                found = fate.refused or act()
+                if fate.spoiled and not fate.refused:
+                    found = fate.spoiled
             except ApiError as error:
                 found = error
             finally:
                 self.acting = None
-            self.later(fate.back, settle, found)
+            self.later(fate.back, _settle, answer, found)
 
         self.later(fate.there, arrive)
-        try:
-            async with asyncio.timeout(LEASE_TIMEOUT if call.plural == "leases" else TIMEOUT):
-                found = await answer
-        except TimeoutError:
-            raise ApiError(0, "NoAnswer", "timed out") from None
+        if now() + fate.there + fate.back > given_up:
+            self.later(given_up - now(), _settle, answer, ApiError(0, "NoAnswer", "timed out"))
+        found = await answer
         if call.method == "POST":
             self.known.add((process.name, found["metadata"]["uid"]))
         return found
@@ -105,7 +102,7 @@ class Server(ApiServer):
         await self._answer(call, dict)
         weather, now = self.weather, self._loop.time
         if weather.compacted(now()):
-            raise GONE
+            raise _anew(GONE)
         ends = now() + weather.lifetime(now())
         position = bisect_right(self.log, int(params["resourceVersion"]), key=attrgetter("version"))
         while now() < ends:
@@ -117,15 +114,19 @@ class Server(ApiServer):
                     self.known.add((process.name, event.thing["metadata"]["uid"]))
                     for _ in range(2 if weather.stutters(now()) else 1):
                         yield {"type": event.type, "object": event.thing}
-            news = asyncio.Event()
-            self._waiting[call.plural].append(news)
-            try:
-                async with asyncio.timeout(min(BOOKMARK_EVERY, ends - now())):
-                    await news.wait()
-            except TimeoutError:
+            if not await self._next_write(call.plural, min(BOOKMARK_EVERY, ends - now())):
                 # All that a watch is told by now; what has just come is told next.
                 version = {"resourceVersion": self._version_at(position)}
                 yield {"type": "BOOKMARK", "object": {"metadata": version}}
+
+    async def _next_write(self, plural: str, patience: float) -> bool:
+        """Wait for the next write of a kind; tell whether there was one within `patience`."""
+        news: asyncio.Future[bool] = self._loop.create_future()
+        self._waiting[plural].append(news)
+        end = self.later(patience, _settle, news, False)
+        found = await news
+        end.cancel()
+        return found
 
     def _version_at(self, position: int) -> str:
         return str(self.log[position].version - 1 if position < len(self.log) else self.version)
@@ -144,5 +145,20 @@ class Server(ApiServer):
         if event.plural not in UNWATCHED:
             self.log.append(event)
             for news in self._waiting.pop(event.plural, ()):
-                news.set()
+                _settle(news, True)
         self.happened(event)
+
+
+def _settle(future: asyncio.Future[Any], found: Any) -> None:
+    """Hand over what a future waits for, unless it does no more."""
+    if future.done():
+        return
+    if isinstance(found, ApiError):
+        future.set_exception(_anew(found))
+    else:
+        future.set_result(found)
+
+
+def _anew(error: ApiError) -> ApiError:
+    """One for each who is told: its traceback keeps all that it goes through, whole simulations."""
+    return ApiError(error.code, error.reason, error.message, error.retry_after)

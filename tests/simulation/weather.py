@@ -55,12 +55,14 @@ class Fate:
 
     Attributes:
         there, back: seconds that it and its answer travel.
+        waits: seconds before that, until there is a connection for it.
         refused: it is answered so, and has no effect.
         spoiled: it takes effect, and is answered so.
     """
 
     there: float
     back: float
+    waits: float = 0.0
     refused: ApiError | None = None
     spoiled: ApiError | None = None
 
@@ -97,8 +99,9 @@ class Weather:
         limit = LEASE_TIMEOUT if plural == "leases" else TIMEOUT
         match kind:
             case Kind.SLOW:
-                fate.there += 3.0 * draw()
-                fate.back += 3.0 * draw()
+                fate.waits += 2.0 * draw()
+                fate.there += 2.0 * draw()
+                fate.back += 2.0 * draw()
             case Kind.REQUEST_LOST:
                 fate.refused = NO_ANSWER
             case Kind.ANSWER_LOST:

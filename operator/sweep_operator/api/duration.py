@@ -1,6 +1,7 @@
 """A length of time as Kubernetes' resources write it: 90s, 10m, 1h30m."""
 
 import re
+from functools import cached_property
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, ConfigDict, Field, RootModel
@@ -18,7 +19,7 @@ class Duration(RootModel[Annotated[str, Field(pattern=PATTERN, max_length=MAX_LE
 
     model_config = ConfigDict(frozen=True, json_schema_extra={"format": "duration"})
 
-    @property
+    @cached_property
     def seconds(self) -> float:
         """Its length in seconds."""
         parts = re.findall(r"([0-9]+)(ms|[hms])", self.root)

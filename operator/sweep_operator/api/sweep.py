@@ -547,5 +547,8 @@ def _largest_value(parameter: Parameter) -> int:
     return MAX_NUMBER_LENGTH
 
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def _json_length(value: JsonValue) -> int:
-    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
+    return len(_ENCODER.encode(value).encode())

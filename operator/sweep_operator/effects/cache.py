@@ -5,6 +5,7 @@ is taken in unless the watch is past it already, and an older state never replac
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -37,7 +38,7 @@ class Cache:
         self._on_change = on_change
         self.sweeps: dict[Key, dict[str, Any]] = {}
         self._names: dict[Name, Key] = {}
-        self._ledgers: dict[Key, Ledger] = {}
+        self._ledgers: dict[Key, Ledger] = defaultdict(Ledger)
         self.runs = RunSink(self)
         self.jobs = JobSink(self)
         self.pods = PodSink(self)
@@ -67,7 +68,7 @@ class Cache:
 
     def ledger(self, key: Key) -> Ledger:
         """The account of a Sweep's runs, empty where none is known yet."""
-        return self._ledgers.setdefault(key, Ledger())
+        return self._ledgers[key]
 
     def tidy(self, key: Key) -> None:
         """Drop the ledger of a Sweep that is gone, once its children are gone too."""

@@ -26,6 +26,9 @@ class Condition(NamedTuple):
     message: str
 
 
+COUNTS = {phase: phase.value.lower() for phase in RunPhase}
+"""What status.runs calls the runs of each phase."""
+
 TRANSIENT = frozenset({"Failed", "PodsNotStarting", "SystematicFailures"})
 """Conditions that are shown only once they have been true: most sweeps never see them."""
 
@@ -55,7 +58,7 @@ def sweep_status(
     status: dict[str, Any] = {
         "phase": current.value,
         "observedGeneration": intent.generation,
-        "runs": {phase.value.lower(): ledger.counts[phase] for phase in RunPhase},
+        "runs": {name: ledger.counts[phase] for phase, name in COUNTS.items()},
         "active": len(ledger.active),
         "lastNumber": ledger.last_number,
         "selector": f"{LABEL_SWEEP_UID}={intent.uid}",

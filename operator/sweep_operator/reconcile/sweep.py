@@ -5,6 +5,7 @@ server's side, who leads. A pass that is cut off anywhere leaves something that 
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -97,7 +98,7 @@ class Reconciler:
             suggester or Suggester(metrics=metrics),
             WarmStart(children, cache, recorder),
         )
-        self._memories: dict[Key, Memory] = {}
+        self._memories: dict[Key, Memory] = defaultdict(Memory)
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring a sweep one pass further.
@@ -114,7 +115,7 @@ class Reconciler:
             return None
         if "deletionTimestamp" in sweep["metadata"]:
             return None  # its children are left to garbage collection
-        memory = self._memories.setdefault(key, Memory())
+        memory = self._memories[key]
         ledger = self._cache.ledger(key)
 
         # 1. What is wanted

@@ -70,5 +70,8 @@ def _size(domain: Domain) -> int:
     return 0  # a number
 
 
+_ENCODER: Final = json.JSONEncoder(default=str)
+
+
 def _text(value: JsonValue) -> str:
-    return json.dumps(value, default=str)
+    return _ENCODER.encode(value)

@@ -107,7 +107,7 @@ class TestNeverTwo:
                     current.remove(here)
 
             lives = [asyncio.create_task(life(index)) for index in range(3)]
-            for _ in range(1200):
+            for _ in range(1600):
                 holders = [each.identity for each in current if each.holds]
                 assert len(holders) <= 1, holders
                 await asyncio.sleep(0.25)
