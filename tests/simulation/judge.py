@@ -270,8 +270,9 @@ def _untruth(truth: Truth, run: Run) -> Iterator[str]:
     told = outcomes.get(truth.attempt)
     where = f"truth: run {truth.number}'s attempt {truth.attempt}"
     if told is None:
-        if run.settled and run.phase != "Killed":
-            yield f"{where} isn't on record"
+        ended_by_itself = truth.exit_code is not None and not truth.told and not truth.taken
+        if ended_by_itself or (run.settled and run.phase != "Killed"):
+            yield f"{where} isn't on record, and its program ended with {truth.exit_code}"
     elif told in ("Crashed", "Killed") and truth.taken:
         pass
     elif told == "Finished":
