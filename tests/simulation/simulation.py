@@ -5,7 +5,7 @@ import gc
 import logging
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from tests.fakes.virtual import VirtualLoop, run
 from tests.fakes.world import NAMESPACE, sweep
@@ -278,8 +278,9 @@ class Defects(logging.Handler):
         """Keep what was logged."""
         self.found.append(self.format(record))
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         logging.getLogger().addHandler(self)
+        return self
 
     def __exit__(self, *_: object) -> None:
         logging.getLogger().removeHandler(self)

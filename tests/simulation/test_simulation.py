@@ -1,12 +1,20 @@
 """Nothing twice, nothing lost, in a few hundred small disasters; `make simulate` runs thousands."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
+from random import Random
 
 import pytest
+from tests.fakes.virtual import PROCESS, Process, run
+from tests.simulation.__main__ import _be_quiet
 from tests.simulation.scenario import Scenario
-from tests.simulation.simulation import shrunk, simulate
+from tests.simulation.server import Server
+from tests.simulation.simulation import Defects, shrunk, simulate
+from tests.simulation.weather import Kind, Storm, Weather
 
+from sweep_operator.api import paths
+from sweep_operator.effects.api import NotSentError, sent_only_if
 from sweep_operator.reconcile.start import Starter
 
 SEEDS, CHUNK = 300, 25
@@ -43,3 +51,31 @@ def test_a_broken_rule_is_found_and_made_small(monkeypatch: pytest.MonkeyPatch) 
     scenario = shrunk(Scenario.of(seed))
     assert simulate(scenario).broken
     assert len(scenario.blows) + len(scenario.storms) <= 3
+
+
+def test_what_allows_a_request_is_asked_once_more_when_there_is_a_connection_for_it() -> None:
+    async def main() -> Server:
+        server = Server(Weather(Random(0), [Storm(Kind.SLOW, 0.0, 60.0, 1.0)]))
+        PROCESS.set(Process("operator"))
+        began = asyncio.get_running_loop().time()
+        with (
+            sent_only_if(lambda: asyncio.get_running_loop().time() == began),
+            pytest.raises(NotSentError),
+        ):
+            await server.get(paths.sweeps(None))
+        return server
+
+    assert run(main()).calls == []
+
+
+def test_a_logged_error_is_a_defect_in_the_command_too() -> None:
+    """It runs without pytest, whose fixture above sets the level."""
+    logger = logging.getLogger()
+    level = logger.level
+    try:
+        _be_quiet()
+        with Defects() as defects:
+            logging.getLogger("tests").error("a defect")
+    finally:
+        logger.setLevel(level)
+    assert defects.found == ["a defect"]
