@@ -148,17 +148,18 @@ class Trial(NamedTuple):
 
 async def carry_out(trial: Trial, places: Places, operators: Operators) -> list[Installation]:
     """Have installations suffer at the same time; return them for a judgement."""
+    count = min(trial.installations, trial.times)  # none is left without operators
     all_plans = plans(random.Random(trial.seed), trial.sweeps, trial.runs)
 
     async def suffer(number: int) -> Installation:
-        chosen = all_plans[number :: trial.installations]
+        chosen = all_plans[number::count]
         async with places() as place:
             seed = f"{trial.seed}-{number}"
             async with Installation(place, operators, seed, chosen, trial.clocks) as made:
-                await made.suffer(trial.fault, len(range(number, trial.times, trial.installations)))
+                await made.suffer(trial.fault, len(range(number, trial.times, count)))
                 return made
 
-    return await asyncio.gather(*map(suffer, range(trial.installations)))
+    return await asyncio.gather(*map(suffer, range(count)))
 
 
 def row(fault: str, installations: Sequence[Installation], notes: str = "") -> Row:
