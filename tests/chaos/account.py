@@ -5,7 +5,9 @@ Right after its start an API server knows no roles yet, and refuses everybody bu
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from tests.integration.conftest import ROOT
@@ -58,3 +60,29 @@ def _rules() -> dict[str, Any]:
         if thing["kind"] in ("ClusterRole", "Role") and thing["metadata"]["name"] in names:
             found[thing["kind"]] = thing["rules"]
     return found
+
+
+def server_of(kubeconfig: Path) -> tuple[str, int]:
+    """Host and port of the API server that a kubeconfig names."""
+    config = yaml.safe_load(kubeconfig.read_text())
+    url = urlsplit(config["clusters"][0]["cluster"]["server"])
+    assert url.hostname is not None
+    return url.hostname, url.port or 443
+
+
+def with_token(kubeconfig: Path, token: str, target: Path, address: str = "") -> Path:
+    """Write a kubeconfig with a token's rights; tell where it is.
+
+    Args:
+        kubeconfig: somebody else's.
+        token: the rights.
+        target: the file to write.
+        address: of another way to the same API server.
+    """
+    config = yaml.safe_load(kubeconfig.read_text())
+    for cluster in config["clusters"]:
+        cluster["cluster"]["server"] = address or cluster["cluster"]["server"]
+    for user in config["users"]:
+        user["user"] = {"token": token}
+    target.write_text(yaml.safe_dump(config))
+    return target

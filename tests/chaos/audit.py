@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
+from tests.chaos.account import with_token
 
 from local_cluster.cluster import Clusters
 from local_cluster.console import Console
@@ -99,7 +99,7 @@ class Tokens:
 
     def __init__(self, api: Api, kubeconfig: Path, folder: Path) -> None:
         self._api = api
-        self._known = yaml.safe_load(kubeconfig.read_text())
+        self._kubeconfig = kubeconfig
         self._folder = folder
 
     async def prepare(self) -> None:
@@ -130,13 +130,8 @@ class Tokens:
         made = await self._api.create(f"{ACCOUNTS}/{NAME}/token", wanted)
         token = made["status"]["token"]
         number = f"JTI={_claims(token)['jti']}"
-        config = {**self._known}
-        config["users"] = [
-            {"name": each["name"], "user": {"token": token}} for each in config["users"]
-        ]
         file = self._folder / f"{number.removeprefix('JTI=')}.kubeconfig"
-        file.write_text(json.dumps(config))
-        return str(file), number
+        return str(with_token(self._kubeconfig, token, file)), number
 
 
 def _claims(token: str) -> dict[str, Any]:

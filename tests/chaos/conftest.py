@@ -1,20 +1,20 @@
 """A real API server with KWOK's nodes, and an operator behind a wire that tests can cut."""
 
-import json
-from collections.abc import AsyncIterator, Callable, Iterator
+import itertools
+from collections.abc import AsyncIterator, Callable, Container, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.chaos.account import account
-from tests.chaos.judge import Row, report
-from tests.chaos.process import Process, by_way_of, server_of
+from tests.chaos.account import account, server_of, with_token
+from tests.chaos.operators import Kept, Operators, User
 from tests.chaos.proxy import Proxy
+from tests.chaos.report import Row, Wrong, report, words
 from tests.integration.conftest import Place, Places, places
 
-__all__ = ["behind", "kubeconfig", "places", "told"]
+__all__ = ["behind", "kubeconfig", "operators", "places", "tell"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Scene:
 
     place: Place
     proxy: Proxy
-    operator: Process
+    operator: Kept
 
 
 Scenes = Callable[..., AbstractAsyncContextManager[Scene]]
@@ -46,36 +46,36 @@ def behind(places: Places, kubeconfig: Path, tmp_path: Path) -> Scenes:
             Proxy(*server_of(kubeconfig)) as proxy,
             account(place.api, place.namespace) as token,
         ):
-            through = by_way_of(kubeconfig, proxy.address, token, tmp_path / "kubeconfig")
-            log = tmp_path / "operator.log"
-            watched = (f"--watch-namespaces={place.namespace}",) if alone else ()
-            async with Process(through, place.namespace, log, *watched) as operator:
-                yield Scene(place, proxy, operator)
+            file = with_token(kubeconfig, token, tmp_path / "kubeconfig", proxy.address)
+            with Operators(itertools.repeat(User(str(file))), tmp_path) as operators:
+                async with Kept(operators, place.namespace, alone) as operator:
+                    yield Scene(place, proxy, operator)
 
     return scene
 
 
 @pytest.fixture
-def told(record_property: Callable[[str, object], None]) -> Iterator[Callable[..., None]]:
-    """Takes figures down: in the report's XML, and printed at the end of the test."""
-    rows: list[str] = []
-
-    def tell(row: str, **figures: object) -> None:
-        words = [row, *(f"{key}={json.dumps(value)}" for key, value in figures.items())]
-        rows.append(" ".join(words))
-        record_property("figures", rows[-1])
-
-    yield tell
-    print(*(f"\n{row}" for row in rows))
+def operators(kubeconfig: Path, tmp_path: Path) -> Iterator[Operators]:
+    """Starts operators that may do everything."""
+    with Operators(itertools.repeat(User(str(kubeconfig))), tmp_path) as made:
+        yield made
 
 
 ROWS = pytest.StashKey[list[Row]]()
+Tell = Callable[..., None]
 
 
 @pytest.fixture
-def rows(request: pytest.FixtureRequest) -> list[Row]:
-    """Takes the lines of the report."""
-    return request.config.stash.setdefault(ROWS, [])
+def tell(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Tell:
+    """Takes a line of the report, and fails where something is wrong."""
+
+    def told(row: Row, beyond: Container[Wrong] = ()) -> None:
+        request.config.stash.setdefault(ROWS, []).append(row)
+        record_property("figures", " ".join(row.cells))
+        wrong = [each for each in row.findings if each.wrong not in beyond]
+        assert not wrong, f"{row.notes}\n{words(wrong)}"
+
+    return told
 
 
 def pytest_terminal_summary(

@@ -1,260 +1,348 @@
-"""Some sweeps at work at once, commands given to them meanwhile, and what is to come of each.
+"""Sweeps at work at once, people who edit them meanwhile, and what is to come of each.
 
-Nothing here asks the operator: a watch of its own, straight to the API server, sees all Jobs.
+Some sweeps are chosen one by one, others at random. People do what a sweep's plan says, or anything
+at random: then how far a sweep may go rises with what has gone wrong, so that there is work until
+the end. Nothing here asks the operator.
 """
 
 import asyncio
+import random
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any, NamedTuple
 
+from tests.chaos.judge import Expected, ends
+from tests.chaos.report import Finding, Row, Wrong
+from tests.chaos.slots import Slots
 from tests.integration.conftest import Place
-from tests.integration.hands import sweep
-from tests.integration.view import Json, Picture, ended, is_strange
+from tests.integration.hands import EXIT_CODE, sweep
+from tests.integration.oracle import RUN_PHASES
+from tests.integration.view import Json, Picture
 
-from sweep_operator.api import paths
-from sweep_operator.api.names import LABEL_SWEEP
 from sweep_operator.effects.api import ApiError
-from sweep_operator.effects.reflector import Reflector
 
-RUNS, PARALLELISM = 24, 3
-LASTS = "700ms"
+POINTS = 1000
+"""Of the space of each sweep chosen at random; more than it will have runs."""
 
+FIRST_RUNS = 4
+SLOTS = 6
+RETRIES = 1
+GRACE = {"terminationGracePeriodSeconds": 1}
 
-@dataclass
-class Tally:
-    """What a fault came to: a row of the report."""
-
-    fault: str
-    times: int = 0
-    runs: int = 0
-    twice: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    over: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-
-    @property
-    def wrongs(self) -> list[str]:
-        """All that isn't as it must be; empty when all is well."""
-        return [*self.twice, *self.lost, *self.over, *self.wrong]
-
-    def add(self, other: "Tally") -> None:
-        """Take in another's findings."""
-        self.runs += other.runs
-        for name in ("twice", "lost", "over", "wrong"):
-            getattr(self, name).extend(getattr(other, name))
-
-    def row(self) -> str:
-        """For a table."""
-        counts = {
-            key: len(value) if isinstance(value, list) else value
-            for key, value in asdict(self).items()
-        }
-        return " ".join(f"{key}={value}" for key, value in counts.items())
-
-
-class Slots:
-    """Watches Jobs: how many of a sweep are open at once, and which names came twice.
-
-    A slot is free once the outcome is on record, which comes after the Job's end: so in the one
-    order in which Jobs change, open ones are never more than the sweep's parallelism.
-    """
-
-    def __init__(self, most: Callable[[str], int]) -> None:
-        self._most = most
-        self._open: dict[str, set[str]] = {}
-        self.uids: dict[str, set[str]] = {}
-        self.over: list[str] = []
-        self.forgotten: set[str] = set()
-        """Beginnings of names of Jobs whose runs a person has deleted: they hold no slot."""
-        self.made = 0
-        """Jobs ever seen."""
-
-    def put(self, job: Json) -> None:
-        """Take in a Job as it is."""
-        if is_strange(job):
-            return
-        name = job["metadata"]["name"]
-        sweep = job["metadata"].get("labels", {}).get(LABEL_SWEEP, "")
-        uids = self.uids.setdefault(name, set())
-        self.made += job["metadata"]["uid"] not in uids
-        uids.add(job["metadata"]["uid"])
-        jobs = self._open.setdefault(sweep, set())
-        jobs -= {each for each in jobs if each.startswith(tuple(self.forgotten))}
-        if has_ended(job) or "deletionTimestamp" in job["metadata"]:
-            jobs.discard(name)
-            return
-        if not name.startswith(tuple(self.forgotten)):
-            jobs.add(name)
-        if len(jobs) > self._most(sweep):
-            self.over.append(f"{name}: {len(jobs)} Jobs at once, {sorted(jobs)}")
-
-    def drop(self, job: Json) -> None:
-        """Take in that a Job is gone."""
-        for jobs in self._open.values():
-            jobs.discard(job["metadata"]["name"])
-
-    def keep_only(self, names: set[tuple[str, str]], version: int) -> None:
-        """Take in that all others are gone."""
-        there = {name for _, name in names}
-        for jobs in self._open.values():
-            jobs.intersection_update(there)
-
-
-@asynccontextmanager
-async def watched(place: Place, slots: Slots) -> AsyncIterator[Slots]:
-    """Have a watch of its own tell of all Jobs."""
-    jobs = Reflector(place.api, paths.jobs(place.namespace), slots, clock=time.monotonic)
-    watching = asyncio.create_task(jobs.run())
-    try:
-        await jobs.synced.wait()
-        yield slots
-    finally:
-        watching.cancel()
-        await asyncio.wait([watching])
-
-
-def has_ended(job: Json) -> bool:
-    """Whether a Job is at its end."""
-    conditions = (job.get("status") or {}).get("conditions") or ()
-    return any(
-        each["type"] in ("Complete", "Failed", "FailureTarget", "SuccessCriteriaMet")
-        and each["status"] == "True"
-        for each in conditions
-    )
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A sweep of the crowd."""
-
-    name: str
-    phase: str
-    """How it ends."""
-    runs: frozenset[str]
-    """How its runs may."""
-    all_made: bool = True
-    state: str = "Running"
-    """Commanded in the midst."""
-    exit_code: int = 0
-    evicted: bool = False
-    lines: bool = True
-    """Whether its runs' records tell of all their attempts: people may have removed some."""
-
+PATIENCE = 180.0
+"""Seconds in which something must happen, once nothing goes wrong any more."""
 
 FINISHED = frozenset({"Finished"})
-KINDS = (
-    Kind("calm", "Finished", FINISHED),
-    Kind("broken", "Finished", frozenset({"Failed"}), exit_code=1),
-    Kind("paused", "Finished", FINISHED, state="Paused"),
-    Kind("evicted", "Finished", FINISHED, evicted=True),
-    Kind("stopped", "Stopped", frozenset({"Finished", "Killed"}), all_made=False, state="Stopped"),
-    Kind(
-        "cancelled",
-        "Cancelled",
-        frozenset({"Finished", "Killed"}),
-        all_made=False,
-        state="Cancelled",
-    ),
+ENDED_EARLY = frozenset({"Finished", "Killed"})
+
+
+class Plan(NamedTuple):
+    """A sweep, what will be done to it, and what is to come of it."""
+
+    name: str
+    runs: int = 24
+    """Its cap in the end."""
+    parallelism: int = 3
+    lasts: float = 0.7
+    """Seconds that a program takes."""
+    spec: Mapping[str, Any] = {}
+    """More of it."""
+    first: int = 0
+    """Its cap at first; 0 for that in the end."""
+    fails: bool = False
+    """Its program does, always."""
+    budget: bool = False
+    """So many failed runs as its cap fail it; raised with the cap."""
+    state: str = "Running"
+    """The state that people give it, which may end it."""
+    at: float = 0.0
+    """When they end it at the soonest: a part of all that will go wrong."""
+    evicted: bool = False
+    """A pod of it is evicted, whatever else is done."""
+    phases: frozenset[str] = FINISHED
+    """How it may end."""
+    run_phases: frozenset[str] = FINISHED
+    """How its runs may."""
+    told: bool = True
+    """Whether its runs' records will tell of all their attempts."""
+
+    @property
+    def expected(self) -> Expected:
+        """What is to come of it."""
+        runs = self.runs if self.phases == FINISHED else None
+        return Expected(self.phases, self.run_phases, runs, self.told)
+
+
+ONE_OF_EACH = (
+    Plan("calm"),
+    Plan("broken", fails=True, run_phases=frozenset({"Failed"})),
+    Plan("paused", state="Paused"),
+    Plan("evicted", evicted=True),
+    Plan("stopped", state="Stopped", phases=frozenset({"Stopped"}), run_phases=ENDED_EARLY),
+    Plan("cancelled", state="Cancelled", phases=frozenset({"Cancelled"}), run_phases=ENDED_EARLY),
 )
 
 
+def plans(chance: random.Random, count: int, runs: int) -> list[Plan]:
+    """Choose sweeps to which people do anything.
+
+    Args:
+        chance: chooses.
+        count: of sweeps.
+        runs: that each may have in the end, about.
+    """
+    states = ("Running", "Running", "Running", "Stopped", "Cancelled")
+    return [_any_plan(chance, number, runs, states[number % 5]) for number in range(count)]
+
+
+def _any_plan(chance: random.Random, number: int, runs: int, state: str) -> Plan:
+    spec = {
+        "method": chance.choice(("grid", "random")),
+        "metric": {"name": "loss"},
+        "parameters": {"x": {"values": list(range(POINTS))}},
+        "seed": 7,
+        "finishedJobTTL": "60s",
+    }
+    return Plan(
+        name=f"s{number}",
+        lasts=chance.uniform(0.3, 2.0),
+        parallelism=chance.randint(1, SLOTS),
+        runs=FIRST_RUNS + chance.randint(runs // 2, runs * 3 // 2),
+        spec=spec,
+        first=FIRST_RUNS,
+        fails=number % 6 == 5,
+        budget=number % 12 == 5,
+        state=state,
+        at=chance.uniform(0.5, 1.0),
+        phases=frozenset({"Finished", "Failed", state} - {"Running"}),
+        run_phases=frozenset(RUN_PHASES),
+    )
+
+
+@dataclass(eq=False)
+class Worked:
+    """A sweep as it was last edited."""
+
+    plan: Plan
+    state: str = "Running"
+    cap: int = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether it takes no more edits."""
+        return self.state in ("Stopped", "Cancelled")
+
+
 class Crowd:
-    """The sweeps of one namespace. Use as an async context manager."""
+    """The sweeps of one namespace, and the people who edit them.
 
-    def __init__(self, place: Place, runs: int = RUNS, kinds: Sequence[Kind] = KINDS) -> None:
+    Args:
+        place: the namespace.
+        chosen: the sweeps.
+        chance: chooses what people do, where that isn't in the plans.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        chosen: Sequence[Plan] = ONE_OF_EACH,
+        chance: random.Random | None = None,
+    ) -> None:
         self._place = place
-        self._runs = runs
-        self._kinds = kinds
-        self.slots = Slots(lambda _: PARALLELISM)
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(watched(self._place, self.slots))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
+        self._chance = chance or random.Random(1)
+        self._all = [Worked(plan, cap=plan.first or plan.runs) for plan in chosen]
+        self._late: list[Finding] = []
 
     async def begin(self) -> None:
-        """Apply the sweeps, and wait until each has come some way."""
-        for kind in self._kinds:
+        """Apply them all."""
+        for worked in self._all:
+            plan = worked.plan
             made = sweep(
-                kind.name,
-                lasts=LASTS,
-                pod={"terminationGracePeriodSeconds": 1},
-                runCap=self._runs,
-                parallelism=PARALLELISM,
+                plan.name,
+                lasts=f"{plan.lasts * 1000:.0f}ms",
+                pod=GRACE,
+                message='{"loss": 1}',
+                **{**plan.spec, **self._limits(worked)},
+                parallelism=plan.parallelism,
             )
-            template = made["spec"]["template"]["spec"]["template"]
-            template["metadata"]["annotations"][EXIT] = str(kind.exit_code)
+            if plan.fails:
+                pod = made["spec"]["template"]["spec"]["template"]
+                pod["metadata"]["annotations"][EXIT_CODE] = "3"
             await self._place.hands.apply(made)
-        for kind in self._kinds:
-            await self._place.view.until(kind.name, lambda now: settled(now) >= 2, within=120)
+
+    async def under_way(self) -> None:
+        """Wait until each has come some way."""
+        for worked in self._all:
+            await self._place.view.until(worked.plan.name, lambda now: settled(now) >= 2, 120)
 
     async def command(self) -> None:
-        """Pause, stop and cancel those that are to be; evict one pod."""
-        for kind in self._kinds:
-            if kind.state != "Running":
-                await self.insist(partial(self._edit, kind.name, kind.state))
-            if kind.evicted:
-                await self.evict(kind.name)
+        """Do what the plans say: pause, stop and cancel; evict one pod."""
+        for worked in self._all:
+            if worked.plan.state != "Running":
+                await self._give(worked, worked.plan.state)
+            if worked.plan.evicted:
+                await self._evict(worked.plan.name)
 
-    async def evict(self, name: str) -> None:
+    async def edit(self, progress: float) -> None:
+        """End those whose plans say so, and do something to a few others.
+
+        Args:
+            progress: the part of what will go wrong that has.
+        """
+        for worked in self._all:
+            if worked.plan.state != "Running" and not worked.over and progress >= worked.plan.at:
+                await self._give(worked, worked.plan.state)
+        left = [worked for worked in self._all if not worked.over]
+        for worked in self._chance.sample(left, k=min(3, len(left))):
+            await self._edit(worked, progress)
+
+    async def pause_all(self) -> None:
+        """Pause all that may be paused, and wait until that is acknowledged."""
+        for worked in self._all:
+            if not worked.over:
+                await self._give(worked, "Paused")
+        for worked in self._all:
+            await self._place.view.until(worked.plan.name, is_acknowledged)
+
+    async def progress(self, within: float = 60) -> float:
+        """Wait until one more run of the first sweep has ended; tell for how many seconds."""
+        first = self._all[0].plan
+        before = settled(self._place.view.of(first.name))
+        began = time.monotonic()
+        if before < first.runs:
+            await self._place.view.until(first.name, lambda now: settled(now) > before, within)
+        return time.monotonic() - began
+
+    async def end(self, within: float = PATIENCE) -> None:
+        """Let all go on to their ends, as long as something happens within so many seconds."""
+        for worked in self._all:
+            if not worked.over and (worked.state == "Paused" or worked.cap < worked.plan.runs):
+                worked.cap = max(worked.cap, worked.plan.runs)
+                await self._give(worked, "Running", **self._limits(worked))
+        for worked in self._all:
+            await self._see_to_the_end(worked.plan, within)
+
+    def findings(self) -> list[Finding]:
+        """What is wrong, now that all should be at their ends."""
+        now = [self._ends(worked.plan) for worked in self._all]
+        return [*self._late, *(finding for found in now for finding in found)]
+
+    def row(self, fault: str, often: int, slots: Slots, **notes: object) -> Row:
+        """The line of the report: by the ends, and by how many Jobs there were at once."""
+        there = [self._place.view.of(worked.plan.name) for worked in self._all]
+        return Row(
+            fault,
+            often,
+            len(self._all),
+            sum(len(now.runs) for now in there),
+            slots.made,
+            [*self.findings(), *slots.findings(self._place.view.made_twice())],
+            " ".join(f"{key}={value}" for key, value in notes.items()),
+        )
+
+    def slots(self) -> Slots:
+        """What watches how many Jobs they have at once, where nobody edits that."""
+        most = {worked.plan.name: worked.plan.parallelism for worked in self._all}
+        return Slots(self._place, lambda name: most.get(name, 0))
+
+    async def _edit(self, worked: Worked, progress: float) -> None:
+        name = worked.plan.name
+        dice = self._chance.random()
+        if worked.state == "Paused" or dice < 0.2:
+            await self._give(worked, "Running" if worked.state == "Paused" else "Paused")
+        elif dice < 0.3:
+            slots = self._chance.randint(1, SLOTS)
+            await insist(partial(self._place.hands.edit, name, parallelism=slots))
+        elif dice < 0.45:
+            await self._hit_pod(name)
+        else:
+            worked.cap = max(worked.cap, round(worked.plan.runs * progress))
+            await self._give(worked, worked.state, **self._limits(worked))
+
+    async def _give(self, worked: Worked, state: str, **spec: Any) -> None:
+        """Give a command, and other things with it."""
+        worked.state = state
+        edit = partial(self._place.hands.edit, worked.plan.name, state=state, **spec)
+        await insist(edit)
+
+    async def _hit_pod(self, name: str) -> None:
+        """Evict a pod, or have its program fail; one that has had neither before."""
+        runs = self._place.view.of(name).runs.values()
+        firsts = [run.pods[1] for run in runs if run.current == 1 and 1 in run.pods]
+        pods = [pod for pod in firsts if pod.get("status", {}).get("phase") == "Running"]
+        if not pods:
+            return
+        pod = self._chance.choice(pods)
+        try:
+            if self._chance.random() < 0.5:
+                await self._place.hands.evict(pod)
+            else:
+                await self._place.hands.end(pod, exit_code=4)
+        except ApiError as error:
+            if error.code != 404:  # it went
+                raise
+
+    async def _evict(self, name: str) -> None:
         """Evict one pod of a sweep, once there is one that runs."""
         now = await self._place.view.until(name, lambda now: any(map(runs_now, now.pods)))
         pod = next(filter(runs_now, now.pods))
-        await self.insist(partial(self._place.hands.evict, pod))
+        await insist(partial(self._place.hands.evict, pod))
 
-    async def progress(self, within: float = 60) -> float:
-        """Wait until one more run of the calm sweep has ended; tell for how many seconds."""
-        first = self._kinds[0].name
-        before = settled(self._place.view.of(first))
-        began = time.monotonic()
-        if before < self._runs:
-            await self._place.view.until(first, lambda now: settled(now) > before, within=within)
-        return time.monotonic() - began
-
-    async def end(self, fault: str, times: int, within: float = 240) -> Tally:
-        """Resume what is paused, wait for all ends, and judge."""
-        for kind in self._kinds:
-            if kind.state == "Paused":
-                await self.insist(partial(self._edit, kind.name, "Running"))
-        tally = Tally(fault, times)
-        for kind in self._kinds:
-            with suppress(AssertionError):  # what isn't as it must be is told by the judge
-                await self._place.view.settle(kind.name, partial(self._wrongs, kind), within=within)
-            tally.add(judge(kind, self._runs, self._place.view.of(kind.name)))
-        names = {name for name, uids in self.slots.uids.items() if len(uids) > 1}
-        tally.twice += sorted(names | set(self._place.view.made_twice()))
-        tally.over += self.slots.over
-        return tally
-
-    def _wrongs(self, kind: Kind, now: Picture) -> list[str]:
-        return judge(kind, self._runs, now).wrongs
-
-    async def insist(self, give: Callable[[], Any], within: float = 120) -> None:
-        """Give a command until the API server takes it."""
-        async with asyncio.timeout(within):
-            while True:
-                try:
-                    await give()
-                except ApiError as error:
-                    if 400 <= error.code < 500 and error.code not in (404, 429):
-                        raise
-                    await asyncio.sleep(0.5)
-                else:
+    async def _see_to_the_end(self, plan: Plan, within: float) -> None:
+        """Wait for a sweep's end; take down why it doesn't come there."""
+        view = self._place.view
+        while True:
+            before = how_far(view.of(plan.name))
+            try:
+                await view.settle(plan.name, lambda _: self._words(plan), within)
+            except AssertionError as error:
+                if how_far(view.of(plan.name)) == before:
+                    self._late.append(Finding(Wrong.LOST, str(error)))
                     return
+            else:
+                return
 
-    async def _edit(self, name: str, state: str) -> None:
-        await self._place.hands.edit(name, state=state)
+    def _ends(self, plan: Plan) -> list[Finding]:
+        return list(ends(plan.name, plan.expected, self._place.view.of(plan.name)))
+
+    def _words(self, plan: Plan) -> list[str]:
+        return [finding.words for finding in self._ends(plan)]
+
+    def _limits(self, worked: Worked) -> dict[str, Any]:
+        policy = {"maxRetries": RETRIES if worked.plan.parallelism > 3 else 0}
+        if worked.plan.budget:
+            policy["maxFailures"] = worked.cap
+        return {"runCap": worked.cap, "failurePolicy": policy}
 
 
-EXIT = "pod-complete.stage.kwok.x-k8s.io/exit-code"
+@asynccontextmanager
+async def at_work(
+    place: Place, chosen: Sequence[Plan] = ONE_OF_EACH
+) -> AsyncIterator[tuple[Crowd, Slots]]:
+    """A crowd each of whose sweeps has come some way."""
+    crowd = Crowd(place, chosen)
+    async with crowd.slots() as slots:
+        slots.earlier = set(slots.uids)
+        await crowd.begin()
+        await crowd.under_way()
+        yield crowd, slots
+
+
+async def insist(give: Callable[[], Awaitable[object]], within: float = 120) -> None:
+    """Give a command until the API server takes it."""
+    async with asyncio.timeout(within):
+        while True:
+            try:
+                await give()
+            except ApiError as error:
+                if 400 <= error.code < 500 and error.code not in (404, 429):
+                    raise
+                await asyncio.sleep(0.5)
+            else:
+                return
 
 
 def settled(now: Picture) -> int:
@@ -273,34 +361,12 @@ def runs_now(pod: Json) -> bool:
     )
 
 
-def judge(kind: Kind, runs: int, now: Picture) -> Tally:
-    """What is wrong with a sweep of so many runs that should be at its end."""
-    found = Tally("", runs=len(now.runs))
-    numbers = list(now.runs)
-    wanted = runs if kind.all_made else len(numbers)
-    if numbers != list(range(1, wanted + 1)):
-        found.lost.append(f"{kind.name}: runs {numbers}, not 1 to {wanted}")
-    if now.phase != kind.phase or not now.condition("Complete"):
-        found.wrong.append(f"{kind.name} is {now.phase}, not {kind.phase}")
-    told = {key: value for key, value in (now.status.get("runs") or {}).items() if value}
-    counts = Counter(run.phase.lower() for run in now.runs.values())
-    if told != counts:
-        found.wrong.append(f"{kind.name} tells of {told}, and there are {dict(counts)}")
-    for number, run in now.runs.items():
-        name = f"{kind.name}-{number}"
-        if run.phase not in kind.runs:
-            found.wrong.append(f"{name} is {run.phase} {run.reason}")
-        if not kind.lines:
-            continue
-        attempts = [each["number"] for each in run.attempts]
-        if attempts != list(range(1, len(attempts) + 1)):
-            found.wrong.append(f"{name} has attempts {attempts}")
-        outcomes = [each.get("outcome") for each in run.attempts]
-        if None in outcomes or outcomes.count("Finished") > 1 or outcomes.count("Failed") > 1:
-            found.twice.append(f"{name}: {outcomes}")
-        elif run.phase == "Finished" and outcomes[-1:] != ["Finished"]:
-            found.lost.append(f"{name} is Finished, its attempts {outcomes}")
-    if kind.phase == "Cancelled":
-        left = [pod["metadata"]["name"] for pod in now.pods if not ended(pod)]
-        found.wrong += [f"pod {name} of a cancelled sweep is left" for name in left]
-    return found
+def is_acknowledged(now: Picture) -> bool:
+    """Whether an operator has said that it knows the spec."""
+    assert now.sweep is not None
+    return bool(now.status.get("observedGeneration") == now.sweep["metadata"]["generation"])
+
+
+def how_far(now: Picture) -> int:
+    """How much has come of a sweep: it only rises."""
+    return sum(1 + len(run.attempts) + run.settled for run in now.runs.values())

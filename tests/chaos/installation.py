@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import NamedTuple, Self
 
-from tests.chaos.judge import Finding, Judge, Row, Wrong
+from tests.chaos.crowd import Crowd, Plan, plans
+from tests.chaos.judge import Judge
 from tests.chaos.operators import Clock, Lease, Operator, Operators
-from tests.chaos.workload import Plan, Workload, plans
+from tests.chaos.report import Finding, Row
 from tests.integration.conftest import Place, Places
 
 SOON = 2.5
@@ -48,15 +49,14 @@ class Installation:
         self.suffered = 0
         self._chosen = chosen
         self._clocks = clocks
-        self._workload = Workload(place, chosen, self.chance)
+        self._crowd = Crowd(place, chosen, self.chance)
         self._staff: list[Operator] = []
-        self._late: list[str] = []
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.judge)
         await self._stack.enter_async_context(self.lease)
-        await self._workload.begin()
+        await self._crowd.begin()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -76,7 +76,7 @@ class Installation:
 
     async def pause_all(self) -> None:
         """Pause all sweeps, and wait until the leader says that it has seen it."""
-        await self._workload.pause_all()
+        await self._crowd.pause_all()
 
     async def leader(self) -> Operator:
         """Wait for one."""
@@ -103,10 +103,10 @@ class Installation:
         """
         for self.suffered in range(1, times + 1):
             await fault(self)
-            await self._workload.edit(self.suffered / times)
+            await self._crowd.edit(self.suffered / times)
         assert self.lease.farthest > WRONG_BY or not any(self._clocks), "all clocks are right"
         await self._set_clocks()
-        self._late = await self._workload.end()
+        await self._crowd.end()
         await self.judge.told_all()
 
     async def _set_clocks(self) -> None:
@@ -121,8 +121,7 @@ class Installation:
 
     def findings(self) -> list[Finding]:
         """All that is wrong."""
-        late = [Finding(Wrong.LOST, words) for words in self._late]
-        return [*late, *self.judge.findings(self.place.view)]
+        return [*self._crowd.findings(), *self.judge.findings()]
 
     @property
     def sweeps(self) -> int:
@@ -149,20 +148,21 @@ class Trial(NamedTuple):
 
 async def carry_out(trial: Trial, places: Places, operators: Operators) -> list[Installation]:
     """Have installations suffer at the same time; return them for a judgement."""
+    count = min(trial.installations, trial.times)  # none is left without operators
     all_plans = plans(random.Random(trial.seed), trial.sweeps, trial.runs)
 
     async def suffer(number: int) -> Installation:
-        chosen = all_plans[number :: trial.installations]
+        chosen = all_plans[number::count]
         async with places() as place:
             seed = f"{trial.seed}-{number}"
             async with Installation(place, operators, seed, chosen, trial.clocks) as made:
-                await made.suffer(trial.fault, len(range(number, trial.times, trial.installations)))
+                await made.suffer(trial.fault, len(range(number, trial.times, count)))
                 return made
 
-    return await asyncio.gather(*map(suffer, range(trial.installations)))
+    return await asyncio.gather(*map(suffer, range(count)))
 
 
-def row(fault: str, installations: Sequence[Installation]) -> Row:
+def row(fault: str, installations: Sequence[Installation], notes: str = "") -> Row:
     """What has become of them, for the report."""
     return Row(
         fault,
@@ -171,4 +171,5 @@ def row(fault: str, installations: Sequence[Installation]) -> Row:
         sum(each.judge.runs for each in installations),
         sum(each.judge.jobs for each in installations),
         [finding for each in installations for finding in each.findings()],
+        notes,
     )

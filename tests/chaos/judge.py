@@ -5,41 +5,23 @@ has stored it. So what was on record when a Job was made is known, whichever was
 """
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
+from tests.chaos.report import Finding, Wrong
 from tests.integration import oracle
-from tests.integration.view import KINDS, SETTLED, Picture, View
+from tests.integration.view import KINDS, SETTLED, Picture, Run
+from tests.integration.watches import Watches
 
 from sweep_operator.api.names import LABEL_ATTEMPT, LABEL_RUN_NUMBER, LABEL_SWEEP
 from sweep_operator.effects.api import Api
-from sweep_operator.effects.reflector import Reflector
 
 Json = Mapping[str, Any]
 
 QUIET = 3.0
 """Seconds without an event after which all is told."""
-
-
-class Wrong(StrEnum):
-    """What must never be, by the report's columns."""
-
-    TWICE = "twice"
-    LOST = "lost"
-    OVER = "over parallelism"
-    PHASE = "wrong phases"
-    HELD = "not to be made"
-
-
-class Finding(NamedTuple):
-    """Something that must never be."""
-
-    wrong: Wrong
-    words: str
 
 
 class SweepSeen(NamedTuple):
@@ -182,28 +164,13 @@ class _Sink:
         """Likewise."""
 
 
-class Judge:
+class Judge(Watches):
     """Watches a namespace from its beginning on. Use as an async context manager."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self.history: list[Seen] = []
         self._news: dict[str, asyncio.Event] = {kind: asyncio.Event() for kind in KINDS}
-        self._reflectors = [
-            Reflector(api, path(namespace), _Sink(kind, self), clock=time.monotonic)
-            for kind, path in KINDS.items()
-        ]
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(each.run()) for each in self._reflectors]
-        for reflector in self._reflectors:
-            await reflector.synced.wait()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
+        super().__init__(api, {KINDS[kind](namespace): _Sink(kind, self) for kind in KINDS})
 
     def take(self, kind: str, seen: Seen) -> None:
         """Take down something that is stored."""
@@ -224,7 +191,7 @@ class Judge:
         while any(await asyncio.gather(*(self.next(kind, QUIET) for kind in KINDS))):
             pass
 
-    def findings(self, view: View) -> list[Finding]:
+    def findings(self) -> list[Finding]:
         """All that is wrong, once everything has come to its end."""
         accounts: dict[str, Account] = defaultdict(Account)
         found: list[Finding] = []
@@ -232,9 +199,6 @@ class Judge:
             found += accounts[seen.sweep].take(seen)
         for name, account in accounts.items():
             found += account.close(name)
-            found += (
-                Finding(Wrong.PHASE, f"{name}: {words}") for words in at_the_end(view.of(name))
-            )
         return found
 
     @property
@@ -248,11 +212,53 @@ class Judge:
         return len({seen.uid for seen in self.history if isinstance(seen, JobSeen)})
 
 
-def at_the_end(now: Picture) -> list[str]:
-    """What a sweep's last state says that it must not, by the table of states."""
-    if not now.phase:
-        return ["it has no phase"]
-    return oracle.wrongs(now, oracle.Blow(), now)
+class Expected(NamedTuple):
+    """What is to become of a sweep, as those know who made it and edited it."""
+
+    phases: frozenset[str]
+    """How it may end."""
+    run_phases: frozenset[str]
+    """How its runs may."""
+    runs: int | None
+    """How many are made; None where an end may come before that."""
+    told: bool = True
+    """Whether its runs' records tell of all their attempts: people may have removed some."""
+
+
+def ends(name: str, expected: Expected, now: Picture) -> Iterator[Finding]:
+    """What is wrong with a sweep that should be at its end."""
+    if now.sweep is None or not now.phase:
+        yield Finding(Wrong.LOST, f"{name} isn't there, or has no phase")
+        return
+    for words in oracle.wrongs(now, oracle.Blow(), now):
+        yield Finding(Wrong.PHASE, f"{name}: {words}")
+    if now.phase not in expected.phases:
+        yield Finding(Wrong.PHASE, f"{name} is {now.phase}, not {sorted(expected.phases)}")
+    condition = "Failed" if now.phase == "Failed" else "Complete"
+    if not now.condition(condition):
+        yield Finding(Wrong.PHASE, f"{name} isn't {condition}")
+    wanted = len(now.runs) if expected.runs is None else expected.runs
+    if list(now.runs) != list(range(1, wanted + 1)):
+        yield Finding(Wrong.LOST, f"{name}: runs {list(now.runs)}, not 1 to {wanted}")
+    retries = (now.spec.get("failurePolicy") or {}).get("maxRetries", 0)
+    for number, run in now.runs.items():
+        if run.phase not in expected.run_phases:
+            yield Finding(Wrong.PHASE, f"{name}-{number} is {run.phase} {run.reason}")
+        if expected.told:
+            yield from _attempts(f"{name}-{number}", run, 1 + retries)
+
+
+def _attempts(name: str, run: Run, tries: int) -> Iterator[Finding]:
+    """What is wrong with what a run's record tells of its attempts, of which so many may fail."""
+    numbers = [each["number"] for each in run.attempts]
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield Finding(Wrong.PHASE, f"{name} has attempts {numbers}")
+    outcomes = [each.get("outcome") for each in run.attempts]
+    open_still = run.settled and None in outcomes
+    if open_still or outcomes.count("Finished") > 1 or outcomes.count("Failed") > tries:
+        yield Finding(Wrong.TWICE, f"{name}: {outcomes}")
+    elif run.phase == "Finished" and outcomes[-1:] != ["Finished"]:
+        yield Finding(Wrong.LOST, f"{name} is Finished, its attempts {outcomes}")
 
 
 @dataclass
@@ -400,33 +406,3 @@ def outcomes(seen: Sequence[PodSeen], recorded: int | None) -> frozenset[str]:
     if end.exit_code == 143:
         return frozenset({"Crashed", "Killed"})
     return frozenset()  # at its end just when it was told to go: either
-
-
-class Row(NamedTuple):
-    """A line of the report."""
-
-    fault: str
-    often: int
-    sweeps: int
-    runs: int
-    jobs: int
-    findings: Sequence[Finding]
-
-
-def report(rows: Iterable[Row]) -> str:
-    """A table for people."""
-    head = ["fault", "often", "sweeps", "runs", "Jobs", *Wrong]
-    lines = [head]
-    for row in rows:
-        counts = [sum(each.wrong is wrong for each in row.findings) for wrong in Wrong]
-        lines.append([row.fault, *map(str, (row.often, row.sweeps, row.runs, row.jobs, *counts))])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
-
-
-def words(findings: Iterable[Finding]) -> str:
-    """What is wrong, a line for each."""
-    return "\n".join(f"{each.wrong}: {each.words}" for each in findings)

@@ -9,28 +9,35 @@ import itertools
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+from tests.integration.watches import Watches
+
 from sweep_operator.api import paths
 from sweep_operator.effects.api import Api, ApiError
-from sweep_operator.effects.reflector import Reflector
 from sweep_operator.handlers import controller, main
 from sweep_operator.handlers.controller import LEASE
-from sweep_operator.handlers.logs import set_up
 from sweep_operator.planning.times import seconds
 
 Json = Mapping[str, Any]
 
 EXITED_WITHIN = 10.0
 """Seconds that the kernel may take to end a process."""
+
+BACK_OFF = 1.0
+"""Seconds from a kept process' end to the next one's start; the kubelet takes longer."""
 
 
 class Clock(NamedTuple):
@@ -58,11 +65,11 @@ class Setup(NamedTuple):
     """What an operator's process is told at its start."""
 
     name: str
-    kubeconfig: str
     lease: str
-    namespace: str
     log: str
     clock: Clock | None
+    arguments: Sequence[str]
+    """Of the command line."""
 
 
 def live(setup: Setup) -> None:
@@ -74,9 +81,10 @@ def live(setup: Setup) -> None:
     if setup.clock is not None:
         time.time = _wrong(setup.clock, time.time, time.monotonic)
         main.Controller = partial(controller.Controller, wall=time.time)
-    set_up("text", "info")
     controller.LEASE = setup.lease
-    asyncio.run(main.run(setup.kubeconfig, setup.namespace, 0, 0, None, (setup.namespace,)))
+    sys.argv = [main.__name__, *setup.arguments]
+    sys.modules["__main__"] = main  # which the processes that search start with
+    main.main()
 
 
 def _wrong(
@@ -104,6 +112,16 @@ class Operator:
         self.process.kill()
         self.process.join(EXITED_WITHIN)
         assert not self.alive, f"{self.name} outlives SIGKILL"
+
+    async def ended(self) -> None:
+        """Wait for its end."""
+        ended = asyncio.Event()
+        loop, end = asyncio.get_running_loop(), self.process.sentinel
+        loop.add_reader(end, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(end)
 
     def stop(self) -> None:
         """Have it do nothing from now on, as a machine that sleeps."""
@@ -145,18 +163,33 @@ class Operators:
             if operator.alive:
                 operator.kill()
 
-    def start(self, namespace: str, lease: str = LEASE, clock: Clock | None = None) -> Operator:
+    def start(
+        self,
+        namespace: str,
+        lease: str = LEASE,
+        clock: Clock | None = None,
+        *,
+        alone: bool = True,
+        health_port: int = 0,
+    ) -> Operator:
         """Start another.
 
         Args:
-            namespace: whose sweeps it runs, and where the Lease is.
+            namespace: where the Lease is.
             lease: its name.
             clock: a wrong one.
+            alone: whether it runs the sweeps of that namespace alone, rather than of all.
+            health_port: where it tells its metrics; 0 for nowhere.
         """
         name = f"operator-{next(self._numbers)}"
         user = next(self._users)
         log = str(self._logs / f"{namespace}.log")
-        setup = Setup(name, user.kubeconfig, lease, namespace, log, clock)
+        arguments = (
+            *(f"--kubeconfig={user.kubeconfig}", f"--namespace={namespace}"),
+            *(f"--health-port={health_port}", "--report-port=0"),
+            *((f"--watch-namespaces={namespace}",) if alone else ()),
+        )
+        setup = Setup(name, lease, log, clock, arguments)
         process = self._context.Process(target=live, args=(setup,), name=name)
         process.start()
         made = Operator(name, process, user, clock)
@@ -169,6 +202,73 @@ class Operators:
         return next((each for each in self.all if each.name == name), None)
 
 
+class Kept:
+    """An operator that is started again whenever it ends, as the kubelet does.
+
+    Use as an async context manager: it runs in between.
+
+    Args:
+        operators: starts it.
+        namespace: of its Lease.
+        alone: whether it runs the sweeps of that namespace alone.
+    """
+
+    def __init__(self, operators: Operators, namespace: str, alone: bool = False) -> None:
+        self._port = free_port()
+        self._start = partial(operators.start, namespace, alone=alone, health_port=self._port)
+        self._operator: Operator | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self.starts = 0
+        """How often it was started."""
+
+    async def __aenter__(self) -> Self:
+        self._keeper = asyncio.create_task(self._keep())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._keeper is not None
+        self._keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._keeper
+        if self._operator is not None and self._operator.alive:
+            self._operator.kill()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs now."""
+        return self._operator.process.pid if self._operator else None
+
+    async def metrics(self) -> dict[str, float]:
+        """What /metrics tells, each sum over all labels by name; empty where nobody answers."""
+        found: dict[str, float] = {}
+        timeout = aiohttp.ClientTimeout(total=5)
+        with suppress(aiohttp.ClientError, TimeoutError):
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(f"http://127.0.0.1:{self._port}/metrics") as answer,
+            ):
+                text = await answer.text()
+            for family in text_string_to_metric_families(text):
+                for sample in family.samples:
+                    found[sample.name] = found.get(sample.name, 0.0) + sample.value
+        return found
+
+    async def _keep(self) -> None:
+        while True:
+            self._operator = self._start()
+            self.starts += 1
+            await self._operator.ended()
+            await asyncio.sleep(BACK_OFF)
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
 def _context() -> ForkServerContext:
     """What forks; its server has only the standard path, so it is told where modules are."""
     context = multiprocessing.get_context("forkserver")
@@ -178,28 +278,17 @@ def _context() -> ForkServerContext:
     return context
 
 
-@dataclass(eq=False)
-class Lease:
+class Lease(Watches):
     """The Lease of one installation, watched. Use as an async context manager."""
 
-    api: Api
-    namespace: str
-    holder: str = ""
-    farthest: float = 0.0
-    """Seconds by which the clock of any who held it was wrong."""
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _watching: "asyncio.Task[None] | None" = None
-
-    async def __aenter__(self) -> Self:
-        leases = Reflector(self.api, paths.leases(self.namespace), self, clock=time.monotonic)
-        self._watching = asyncio.create_task(leases.run())
-        await leases.synced.wait()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._watching is not None
-        self._watching.cancel()
-        await asyncio.wait([self._watching])
+    def __init__(self, api: Api, namespace: str) -> None:
+        super().__init__(api, {paths.leases(namespace): self})
+        self.api = api
+        self.namespace = namespace
+        self.holder = ""
+        self.farthest = 0.0
+        """Seconds by which the clock of any who held it was wrong."""
+        self.changed = asyncio.Event()
 
     def put(self, lease: Json) -> None:
         """Take in who holds it."""

@@ -10,6 +10,7 @@ outside every few seconds, and judged: the last two thirds, without the time in 
 
 import argparse
 import asyncio
+import itertools
 import json
 import random
 import secrets
@@ -26,11 +27,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.chaos.account import account
-from tests.chaos.crowd import Kind, Slots, Tally, judge, runs_now, watched
-from tests.chaos.process import Process, by_way_of, server_of
+from tests.chaos.account import account, server_of, with_token
+from tests.chaos.crowd import ENDED_EARLY, FINISHED, GRACE, is_acknowledged, runs_now
+from tests.chaos.judge import Expected, ends
+from tests.chaos.operators import Kept, Operators, User
 from tests.chaos.proxy import FAULTS, Proxy, strike
+from tests.chaos.report import Finding, Row, Wrong, report, words
 from tests.chaos.servers import ControlPlane, restore_crds
+from tests.chaos.slots import Slots
 from tests.integration.conftest import ROOT, Place
 from tests.integration.hands import Hands, sweep
 from tests.integration.view import Picture, View
@@ -87,7 +91,6 @@ class Sample:
 class Plan:
     """What somebody wants of a sweep, and what is to come of it."""
 
-    kind: Kind
     runs: int
     parallelism: int
     state: str = "Running"
@@ -112,7 +115,7 @@ class Soak:
     place: Place
     plane: ControlPlane
     proxy: Proxy
-    operator: Process
+    operator: Kept
     chance: random.Random
     most: int
     lasts: float
@@ -121,16 +124,17 @@ class Soak:
     samples: list[Sample] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     deeds: Counter[str] = field(default_factory=Counter)
-    tally: Tally = field(default_factory=lambda: Tally("soak"))
+    findings: list[Finding] = field(default_factory=list)
     made: int = 0
+    runs: int = 0
     calm: bool = True
 
     def __post_init__(self) -> None:
-        self.slots = Slots(self._parallelism)
+        self.slots = Slots(self.place, self._parallelism)
 
     async def run(self, seconds: float) -> None:
         """Do it all, and leave nothing undone."""
-        async with watched(self.place, self.slots):
+        async with self.slots:
             people = asyncio.create_task(self._people())
             looking = asyncio.create_task(self._look())
             await asyncio.sleep(WARM_UP)
@@ -154,9 +158,7 @@ class Soak:
             await self._settle()
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
-        self.tally.twice += self._twice()
-        self.tally.over += self.slots.over
-        self.tally.times = sum(self.faults.values())
+        self.findings += self.slots.findings()
 
     # What people do
 
@@ -213,14 +215,14 @@ class Soak:
         made = sweep(
             name,
             lasts=f"{self.chance.uniform(0.2, 2.0) * self.lasts * 1000:.0f}ms",
-            pod={"terminationGracePeriodSeconds": 1},
+            pod=GRACE,
             message=json.dumps({"loss": round(self.chance.random(), 3)}),
             runCap=runs,
             parallelism=parallelism,
             finishedJobTTL="30s",
             **search,
         )
-        self.plans[name] = Plan(Kind(name, "Finished", ENDS["Running"]), runs, parallelism)
+        self.plans[name] = Plan(runs, parallelism)
         try:
             await self.place.hands.apply(made)
         except ApiError:
@@ -246,18 +248,20 @@ class Soak:
                 continue
             clock = time.monotonic()
             plan.ended = plan.ended or clock
-            found = self._judge(plan, now)
+            found = self._judge(name, plan, now)
             # What comes after the end, but mustn't, has some time; what should be told, too.
-            if clock > plan.ended + (PATIENCE if found.wrongs else LINGER):
-                self.tally.add(found)
+            if clock > plan.ended + (PATIENCE if found else LINGER):
+                self.findings += found
+                self.runs += len(now.runs)
                 await self._delete(name)
                 return
 
-    def _judge(self, plan: Plan, now: Picture) -> Tally:
+    def _judge(self, name: str, plan: Plan, now: Picture) -> list[Finding]:
         state = now.spec.get("state", "Running")
         phase = "Finished" if now.phase == "Finished" else state
-        ends = Kind(plan.kind.name, phase, ENDS[state], all_made=phase == "Finished")
-        return judge(ends, plan.runs, now)
+        run_phases = ENDED_EARLY if state in ("Stopped", "Cancelled") else FINISHED
+        runs = plan.runs if phase == "Finished" else None
+        return list(ends(name, Expected(frozenset({phase}), run_phases, runs), now))
 
     async def _finish(self) -> None:
         """Resume what is paused, and wait until all have ended."""
@@ -324,17 +328,6 @@ class Soak:
         plan = self.plans.get(name)
         return plan.parallelism if plan else 0
 
-    def _twice(self) -> list[str]:
-        return [name for name, uids in self.slots.uids.items() if len(uids) > 1]
-
-
-ENDS = {
-    "Running": frozenset({"Finished"}),
-    "Paused": frozenset({"Finished"}),
-    "Stopped": frozenset({"Finished", "Killed"}),
-    "Cancelled": frozenset({"Finished", "Killed"}),
-}
-
 
 def taken_by(pid: int) -> dict[str, Any]:
     """What a process takes, as the kernel tells."""
@@ -350,12 +343,6 @@ def taken_by(pid: int) -> dict[str, Any]:
         "threads": int(status["Threads"][0]),
         "children": len((process / "task" / str(pid) / "children").read_text().split()),
     }
-
-
-def is_acknowledged(now: Picture) -> bool:
-    """Whether the status is about the spec as it is."""
-    assert now.sweep is not None
-    return bool(now.status.get("observedGeneration") == now.sweep["metadata"]["generation"])
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
@@ -414,10 +401,10 @@ async def soak(options: argparse.Namespace) -> int:
         proxy = await stack.enter_async_context(Proxy(*server_of(options.kubeconfig)))
         token = await stack.enter_async_context(account(api, namespace))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        through = by_way_of(options.kubeconfig, proxy.address, token, folder / "kubeconfig")
-        operator = await stack.enter_async_context(
-            Process(through, namespace, options.log or folder / "operator.log")
-        )
+        file = with_token(options.kubeconfig, token, folder / "kubeconfig", proxy.address)
+        users = itertools.repeat(User(str(file)))
+        operators = stack.enter_context(Operators(users, options.logs or folder))
+        operator = await stack.enter_async_context(Kept(operators, namespace))
         plane = ControlPlane(options.cluster_name)
         chance = random.Random(options.seed)
         found = Soak(place, plane, proxy, operator, chance, options.sweeps, options.lasts)
@@ -425,26 +412,26 @@ async def soak(options: argparse.Namespace) -> int:
             await found.run(options.minutes * 60.0)
         except TimeoutError:
             left = [name for name, plan in found.plans.items() if not plan.gone]
-            found.tally.wrong.append(f"sweeps that haven't ended: {left}")
+            found.findings.append(Finding(Wrong.LOST, f"sweeps that haven't ended: {left}"))
         starts = operator.starts
-    wrong = [*found.tally.wrongs, *verdicts(found.samples)]
+    often, notes = sum(found.faults.values()), f"starts={starts}"
+    row = Row("soak", often, found.made, found.runs, found.slots.made, found.findings, notes)
+    wrong = [*filter(None, [words(found.findings)]), *verdicts(found.samples)]
     print(table(found.samples))
-    print(f"\n{found.tally.row()} sweeps={found.made} jobs={found.slots.made} starts={starts}")
+    print(f"\n{report([row])}")
     print(f"faults: {dict(found.faults)}\ndeeds: {dict(found.deeds)}")
     print("\n".join(wrong) or "All is well.")
-    report = {
+    told = {
         "seed": options.seed,
         "minutes": options.minutes,
-        "tally": asdict(found.tally),
-        "sweeps": found.made,
-        "jobs": found.slots.made,
+        "tally": row._asdict(),
         "starts": starts,
         "faults": found.faults,
         "deeds": found.deeds,
         "wrong": wrong,
         "samples": [asdict(each) for each in found.samples],
     }
-    options.output.write_text(json.dumps(report, indent=1))
+    options.output.write_text(json.dumps(told, indent=1))
     return 1 if wrong else 0
 
 
@@ -460,7 +447,7 @@ def main() -> int:
     parser.add_argument("--sweeps", type=int, default=50, help="alive at any time")
     parser.add_argument("--lasts", type=float, default=20.0, help="seconds of a run, about")
     parser.add_argument("--output", type=Path, default=Path("soak.json"))
-    parser.add_argument("--log", type=Path, help="the operator's; default: thrown away")
+    parser.add_argument("--logs", type=Path, help="a folder for the operator's; default: none")
     options = parser.parse_args()
     nodes = ("kwok", f"--name={options.cluster_name}", "--nodes=4")
     subprocess.run([ROOT / "dev/cluster", *nodes], check=True)

@@ -5,12 +5,14 @@ import copy
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.chaos.crowd import Crowd, Kind, Slots, Tally, runs_now, settled, watched
+from tests.chaos.conftest import Tell
+from tests.chaos.crowd import ONE_OF_EACH, Crowd, Plan, at_work, runs_now, settled
 from tests.chaos.lag import late_by
+from tests.chaos.report import Finding, Row, Wrong
+from tests.chaos.slots import Slots
 from tests.integration.conftest import Place, Places
 from tests.integration.hands import sweep
 from tests.integration.journal import over_parallelism
@@ -23,11 +25,8 @@ from sweep_operator.effects.api import ApiError
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.chaos]
 
-Told = Callable[..., None]
-
 SEED = 9
-FINISHED = frozenset({"Finished"})
-CALM = Kind("s", "Finished", FINISHED)
+CALM = Plan("s", runs=16)
 
 
 def quick(runs: int = 12, parallelism: int = 3, lasts: str = "500ms") -> dict[str, Any]:
@@ -38,13 +37,12 @@ def quick(runs: int = 12, parallelism: int = 3, lasts: str = "500ms") -> dict[st
 
 class TestTheSweepItself:
     def test_deleted_and_made_again_at_once_it_begins_anew(
-        self, places: Places, told: Told
+        self, places: Places, tell: Tell
     ) -> None:
         times = 5
 
         async def main() -> None:
             async with places() as place, Operator(place.connection, place.namespace):
-                tally = Tally("Sweep deleted and made again", times)
                 await place.hands.apply(quick())
                 for _ in range(times):
                     old = await place.view.until("s", so_many(1))
@@ -53,18 +51,19 @@ class TestTheSweepItself:
                     await again(lambda: place.hands.apply(quick()))
                     new = await place.view.until("s", is_another_than(old), within=30)
                     assert not uids(new) & uids(old)
-                async with Crowd(place, runs=12, kinds=[CALM]) as crowd:
-                    tally.add(await crowd.end("", 0))
+                crowd = Crowd(place, [CALM._replace(runs=12)])
+                async with crowd.slots() as slots:
+                    await crowd.end()
+                row = crowd.row("Sweep deleted and made again", times, slots)
                 # That a name is that of two objects is the point of it.
-                tally.twice = []
-                told(tally.row())
-                assert tally.wrongs == []
+                found = [each for each in row.findings if each.wrong is not Wrong.TWICE]
+                tell(row._replace(findings=found))
                 assert len(uids_of_children(place.view.of("s"))) == 1
 
         asyncio.run(main())
 
     def test_orphans_of_an_earlier_one_are_waited_for_and_left_alone(
-        self, places: Places, told: Told
+        self, places: Places, tell: Tell
     ) -> None:
         async def main() -> None:
             async with places() as place, Operator(place.connection, place.namespace):
@@ -84,14 +83,14 @@ class TestTheSweepItself:
                 async with View(place.api, place.namespace) as view:
                     await view.until("s", is_finished(6), within=90)
                     assert not uids(view.of("s")) & uids(before)
-                told("fault=orphans in the way times=1 runs=6 twice=0 lost=0 over=0 wrong=0")
+                tell(Row("orphans in the way", 1, 1, 6, len(now.jobs) + 6, []))
 
         asyncio.run(main())
 
 
 class TestChildrenDeleted:
     def test_at_random_moments_nothing_is_made_twice_and_nothing_hangs(
-        self, places: Places, told: Told
+        self, places: Places, tell: Tell
     ) -> None:
         runs, times = 40, 20
         chance = random.Random(SEED)
@@ -101,7 +100,7 @@ class TestChildrenDeleted:
                 await place.hands.apply(quick(runs, 5, "1s"))
                 hit = {"SweepRun": set[int](), "Job": set[int](), "Pod": set[int]()}
                 count = 0
-                async with watched(place, Slots(lambda _: 5)) as slots:
+                async with Slots(place, lambda _: 5) as slots:
                     while count < times:
                         await asyncio.sleep(chance.uniform(0.1, 0.8))
                         now = place.view.of("s")
@@ -133,19 +132,18 @@ class TestChildrenDeleted:
                         return now.phase == "Finished" and told == len(now.runs)
 
                     end = await place.view.until("s", ended, within=240)
-                tally = Tally("children deleted", count, runs)
-                tally.twice = place.view.made_twice()
-                tally.over = slots.over
-                tally.lost = [
-                    f"run {number}" for number in set(range(1, runs + 1)) - set(end.runs) - burnt
+                lost = set(range(1, runs + 1)) - set(end.runs) - burnt
+                found = [
+                    *slots.findings(place.view.made_twice()),
+                    *(Finding(Wrong.LOST, f"run {number}") for number in lost),
+                    *(
+                        Finding(Wrong.PHASE, f"run {number} is {run.phase}")
+                        for number, run in end.runs.items()
+                        if run.phase != "Finished" or number in burnt
+                    ),
                 ]
-                tally.wrong = [
-                    f"run {number} is {run.phase}"
-                    for number, run in end.runs.items()
-                    if run.phase != "Finished" or number in burnt
-                ]
-                told(tally.row(), **{kind: len(numbers) for kind, numbers in hit.items()})
-                assert tally.wrongs == []
+                figures = " ".join(f"{kind}={len(numbers)}" for kind, numbers in hit.items())
+                tell(Row("children deleted", count, 1, runs, slots.made, found, figures))
                 assert all(hit.values())
 
         asyncio.run(main())
@@ -153,7 +151,7 @@ class TestChildrenDeleted:
 
 class TestStrangers:
     def test_names_taken_by_others_hold_it_up_and_are_left_alone(
-        self, places: Places, told: Told
+        self, places: Places, tell: Tell
     ) -> None:
         async def main() -> None:
             async with places() as place, Operator(place.connection, place.namespace):
@@ -169,23 +167,23 @@ class TestStrangers:
                 assert await place.api.get(path) == made
                 await place.api.delete(path, {})
                 await place.view.until("s", is_finished(12), within=90)
-                told("fault=names taken times=2 runs=12 twice=0 lost=0 over=0 wrong=0")
+                tell(Row("names taken", 2, 1, 12, 12, []))
 
         asyncio.run(main())
 
     def test_labels_of_ours_on_others_things_change_nothing(
-        self, places: Places, told: Told
+        self, places: Places, tell: Tell
     ) -> None:
         async def main() -> None:
             async with places() as place, Operator(place.connection, place.namespace) as operator:
                 await place.hands.apply(quick(16, 3, "1s"))
                 now = await place.view.until("s", lambda now: len(now.jobs) >= 2)
                 made = [await place.api.create(path, body) for path, body in odd_things(now, place)]
-                async with Crowd(place, runs=16, kinds=[CALM]) as crowd:
-                    tally = await crowd.end("our labels on others' things", len(made))
-                told(tally.row())
-                tally.over += over_parallelism(operator.journal.entries)
-                assert tally.wrongs == []
+                crowd = Crowd(place, [CALM])
+                async with crowd.slots() as slots:
+                    await crowd.end()
+                row = crowd.row("our labels on others' things", len(made), slots)
+                tell(with_journal(row, operator))
                 for thing in made:
                     assert await is_there_still(place, thing), thing["metadata"]["name"]
 
@@ -223,42 +221,41 @@ EDITS_OF_SWEEPS: dict[str, Any] = {
 class TestStatusesEditedByHand:
     @pytest.mark.parametrize("edit", EDITS_OF_RUNS)
     def test_a_runs_is_put_right_and_no_run_is_made_twice(
-        self, places: Places, told: Told, edit: str
+        self, places: Places, tell: Tell, edit: str
     ) -> None:
         async def main() -> None:
             async with places() as place, Operator(place.connection, place.namespace) as operator:
                 await place.hands.apply(quick(16, 3, "1s"))
-                kind = replace(CALM, lines=edit not in KEPT_FROM_NONE)
-                async with Crowd(place, runs=16, kinds=[kind]) as crowd:
+                crowd = Crowd(place, [CALM._replace(told=edit not in KEPT_FROM_NONE)])
+                async with crowd.slots() as slots:
                     times = 0
                     for due in (2, 5, 8):
                         now = await place.view.until("s", so_many_and_one_runs(due))
                         for run in now.runs.values():
                             if run.attempts:
                                 times += await write(place, run.record, EDITS_OF_RUNS[edit])
-                    tally = await crowd.end(f"a run's status: {edit}", times, within=60)
-                    told(tally.row())
-                    tally.over += over_parallelism(operator.journal.entries)
-                    assert tally.wrongs == []
+                    await crowd.end(within=60)
+                    row = crowd.row(f"a run's status: {edit}", times, slots)
+                    tell(with_journal(row, operator))
 
         asyncio.run(main())
 
     @pytest.mark.parametrize("edit", EDITS_OF_SWEEPS)
     def test_a_sweeps_is_put_right_and_no_run_is_made_twice(
-        self, places: Places, told: Told, edit: str
+        self, places: Places, tell: Tell, edit: str
     ) -> None:
         async def main() -> None:
             async with places() as place, Operator(place.connection, place.namespace) as operator:
                 await place.hands.apply(quick(12, 3))
-                async with Crowd(place, runs=12, kinds=[CALM]) as crowd:
+                crowd = Crowd(place, [CALM._replace(runs=12)])
+                async with crowd.slots() as slots:
                     for due in (2, 4, 7, 12):
                         now = await place.view.until("s", so_many(due))
                         assert now.sweep is not None
                         await write(place, {**now.sweep, "kind": "Sweep"}, EDITS_OF_SWEEPS[edit])
-                    tally = await crowd.end(f"the Sweep's status: {edit}", 4, within=60)
-                    told(tally.row())
-                    tally.over += over_parallelism(operator.journal.entries)
-                    assert tally.wrongs == []
+                    await crowd.end(within=60)
+                    row = crowd.row(f"the Sweep's status: {edit}", 4, slots)
+                    tell(with_journal(row, operator))
                     await place.view.until("s", lambda now: now.status.get("lastNumber") == 12)
 
         asyncio.run(main())
@@ -267,23 +264,28 @@ class TestStatusesEditedByHand:
 class TestEventsInAnyOrder:
     @pytest.mark.parametrize("late", ["sweeps", "sweepruns", "jobs", "pods"])
     def test_a_watch_that_is_late_costs_nothing_but_time(
-        self, places: Places, told: Told, late: str
+        self, places: Places, tell: Tell, late: str
     ) -> None:
         make_api = late_by(**{late: 2.5})
+        shorter = [plan._replace(runs=10) for plan in ONE_OF_EACH]
 
         async def main() -> None:
             async with (
                 places() as place,
                 Operator(place.connection, place.namespace, make_api=make_api),
-                Crowd(place, runs=10) as crowd,
+                at_work(place, shorter) as (crowd, slots),
             ):
-                await crowd.begin()
                 await crowd.command()
-                tally = await crowd.end(f"watch of {late} late", 1)
-                told(tally.row())
-                assert tally.wrongs == []
+                await crowd.end()
+                tell(crowd.row(f"watch of {late} late", 1, slots))
 
         asyncio.run(main())
+
+
+def with_journal(row: Row, operator: Operator) -> Row:
+    """With what the operator's own requests say of how many Jobs it had at once."""
+    over = over_parallelism(operator.journal.entries)
+    return row._replace(findings=[*row.findings, *(Finding(Wrong.OVER, each) for each in over)])
 
 
 async def again(give: Callable[[], Awaitable[object]], within: float = 20) -> None:

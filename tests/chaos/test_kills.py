@@ -4,15 +4,12 @@ CHAOS_KILLS says how many are killed (1000 for the full figure), CHAOS_SEED choo
 """
 
 import asyncio
-import itertools
 import os
-from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.chaos.conftest import Tell
 from tests.chaos.installation import Installation, Trial, carry_out, row
-from tests.chaos.judge import Row, words
-from tests.chaos.operators import Operators, User
+from tests.chaos.operators import Operators
 from tests.integration.conftest import Places
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.chaos]
@@ -44,11 +41,7 @@ async def kill(installation: Installation) -> None:
 
 
 def test_killed_operators_make_nothing_twice_and_lose_nothing(
-    places: Places, kind_cluster: Any, tmp_path: Path, rows: list[Row]
+    places: Places, operators: Operators, tell: Tell
 ) -> None:
     trial = Trial(SEED, kill, KILLS, SWEEPS, INSTALLATIONS, RUNS)
-    users = itertools.repeat(User(str(kind_cluster.kubeconfig_path)))
-    with Operators(users, tmp_path) as operators:
-        found = row("kill -9", asyncio.run(carry_out(trial, places, operators)))
-    rows.append(found)
-    assert not found.findings, f"seed {SEED}\n{words(found.findings)}"
+    tell(row("kill -9", asyncio.run(carry_out(trial, places, operators)), f"seed={SEED}"))

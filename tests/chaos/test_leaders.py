@@ -4,7 +4,6 @@ CHAOS_TIMES says how often each happens (more for longer runs), CHAOS_SEED choos
 """
 
 import asyncio
-import itertools
 import os
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -15,9 +14,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.chaos.audit import Audit, Creation, Tokens, audit_log
+from tests.chaos.conftest import Tell
 from tests.chaos.installation import Fault, Installation, Trial, carry_out, row
-from tests.chaos.judge import Row, Wrong, words
 from tests.chaos.operators import Clock, Operator, Operators, User
+from tests.chaos.report import Wrong
 from tests.chaos.test_kills import SEED, kill
 from tests.integration.conftest import Places
 
@@ -51,14 +51,6 @@ def trial(fault: Fault, times: int = TIMES, installations: int = INSTALLATIONS) 
     return Trial(SEED, fault, times, SWEEPS, installations, RUNS)
 
 
-@pytest.fixture
-def operators(kind_cluster: Any, tmp_path: Path) -> Iterable[Operators]:
-    """Starts operators."""
-    users = itertools.repeat(User(str(kind_cluster.kubeconfig_path)))
-    with Operators(users, tmp_path) as made:
-        yield made
-
-
 async def lead_beside_another(installation: Installation, count: int) -> None:
     """Let some moment pass, with so many operators each of which has a Lease to itself."""
     if installation.suffered == 1:
@@ -69,16 +61,13 @@ async def lead_beside_another(installation: Installation, count: int) -> None:
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_leaders_without_election_make_nothing_twice_and_lose_nothing(
-    places: Places, operators: Operators, rows: list[Row], count: int
+    places: Places, operators: Operators, tell: Tell, count: int
 ) -> None:
     fault = partial(lead_beside_another, count=count)
     chosen = trial(fault, PACE * TIMES, installations=2)
     found = row(f"{count} leaders, no election", asyncio.run(carry_out(chosen, places, operators)))
-    rows.append(found)
     # Each counts what it knows: for as long as a watch takes, they may start more than one may.
-    beyond = {Wrong.OVER, Wrong.HELD}
-    wrong = [each for each in found.findings if each.wrong not in beyond]
-    assert not wrong, words(wrong)
+    tell(found, beyond={Wrong.OVER, Wrong.HELD})
 
 
 async def lose_lease(installation: Installation) -> None:
@@ -99,21 +88,18 @@ async def lose_lease(installation: Installation) -> None:
 
 
 def test_a_lease_that_is_taken_away_costs_nothing(
-    places: Places, operators: Operators, rows: list[Row]
+    places: Places, operators: Operators, tell: Tell
 ) -> None:
     chosen = trial(lose_lease, 2 * TIMES)
     found = row("Lease taken away", asyncio.run(carry_out(chosen, places, operators)))
-    rows.append(found)
-    beyond = {Wrong.OVER, Wrong.HELD}  # as above, until the leader next renews
-    wrong = [each for each in found.findings if each.wrong not in beyond]
-    assert not wrong, words(wrong)
+    # As above, until the leader next renews.
+    tell(found, beyond={Wrong.OVER, Wrong.HELD})
 
 
-def test_wrong_clocks_cost_nothing(places: Places, operators: Operators, rows: list[Row]) -> None:
+def test_wrong_clocks_cost_nothing(places: Places, operators: Operators, tell: Tell) -> None:
     chosen = trial(kill, 2 * TIMES)._replace(clocks=WRONG_CLOCKS)
     found = row("kill -9, clocks wrong", asyncio.run(carry_out(chosen, places, operators)))
-    rows.append(found)
-    assert not found.findings, words(found.findings)
+    tell(found)
 
 
 async def oversleep(installation: Installation) -> None:
@@ -132,11 +118,10 @@ async def oversleep(installation: Installation) -> None:
 
 
 def test_a_standby_that_slept_through_a_pause_keeps_it(
-    places: Places, operators: Operators, rows: list[Row]
+    places: Places, operators: Operators, tell: Tell
 ) -> None:
     found = row("standby slept", asyncio.run(carry_out(trial(oversleep), places, operators)))
-    rows.append(found)
-    assert not found.findings, words(found.findings)
+    tell(found)
 
 
 class Nap(NamedTuple):
@@ -177,7 +162,7 @@ async def users(kubeconfig: Path, folder: Path, count: int) -> AsyncIterator[lis
 
 
 def test_a_leader_that_slept_creates_nothing_when_it_wakes(
-    places: Places, kind_cluster: Any, tmp_path: Path, rows: list[Row]
+    places: Places, kind_cluster: Any, tmp_path: Path, tell: Tell
 ) -> None:
     if docker_kind.engine_answers():
         pytest.skip("needs the local cluster: kind's API server keeps no audit log")
@@ -199,13 +184,12 @@ def test_a_leader_that_slept_creates_nothing_when_it_wakes(
     found = row("leader slept", asyncio.run(main()))
     created.extend(audit.creations())
     audit.close()
-    rows.append(found)
+    tell(found)
     assert len(naps) == TIMES
     assert all(nap.until - nap.since > RENEW_EVERY for nap in naps)
     assert any(each.token for each in created), "the audit log names nobody"
     late = [each for nap in naps for each in after(nap, created)]
     assert not late, late
-    assert not found.findings, words(found.findings)
 
 
 def after(nap: Nap, created: Iterable[Creation]) -> list[Creation]:

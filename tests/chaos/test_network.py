@@ -2,11 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Callable
 
 import pytest
-from tests.chaos.conftest import Scenes
-from tests.chaos.crowd import Crowd
+from tests.chaos.conftest import Scenes, Tell
+from tests.chaos.crowd import ONE_OF_EACH, at_work
 from tests.chaos.proxy import FAULTS, Way, storm, strike
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.chaos]
@@ -28,11 +27,10 @@ FAULTS_OF_A_STORM = 12
 
 @pytest.mark.parametrize("name", [name for name in FAULTS if name != "forgotten"])
 def test_a_fault_of_the_network_costs_nothing_but_time(
-    behind: Scenes, told: Callable[..., None], name: str
+    behind: Scenes, tell: Tell, name: str
 ) -> None:
     async def main() -> None:
-        async with behind() as scene, Crowd(scene.place) as crowd:
-            await crowd.begin()
+        async with behind() as scene, at_work(scene.place) as (crowd, slots):
             again = []
             for time in range(TIMES):
                 fault = asyncio.create_task(
@@ -43,64 +41,70 @@ def test_a_fault_of_the_network_costs_nothing_but_time(
                     await crowd.command()
                 await fault
                 again.append(round(await crowd.progress(within=AGAIN), 1))
-            tally = await crowd.end(name, TIMES)
-            told(tally.row(), again=again, starts=scene.operator.starts)
-            assert tally.wrongs == []
+            await crowd.end()
+            tell(crowd.row(name, TIMES, slots, again=again, starts=scene.operator.starts))
 
     asyncio.run(main())
 
 
 def test_a_network_away_for_longer_than_the_lease_costs_the_leadership_and_nothing_else(
-    behind: Scenes, told: Callable[..., None]
+    behind: Scenes, tell: Tell
 ) -> None:
     async def main() -> None:
-        async with behind() as scene, Crowd(scene.place) as crowd:
-            await crowd.begin()
+        async with behind() as scene, at_work(scene.place) as (crowd, slots):
             scene.proxy.hold(*Way)
             commanding = asyncio.create_task(crowd.command())
             await asyncio.sleep(AWAY)
             await commanding
             scene.proxy.release()
             again = round(await crowd.progress(within=AGAIN * 2), 1)
-            tally = await crowd.end(f"held for {AWAY:g} s", 1)
-            told(tally.row(), again=again, starts=scene.operator.starts)
-            assert tally.wrongs == []
+            await crowd.end()
+            tell(
+                crowd.row(
+                    f"held for {AWAY:g} s", 1, slots, again=again, starts=scene.operator.starts
+                )
+            )
             assert scene.operator.starts == 2
 
     asyncio.run(main())
 
 
 def test_connections_that_are_dead_and_never_say_so_are_found_dead(
-    behind: Scenes, told: Callable[..., None]
+    behind: Scenes, tell: Tell
 ) -> None:
     async def main() -> None:
-        async with behind() as scene, Crowd(scene.place) as crowd:
-            await crowd.begin()
+        async with behind() as scene, at_work(scene.place) as (crowd, slots):
             scene.proxy.forget()
             await crowd.command()
             again = round(await crowd.progress(within=DEAD), 1)
-            tally = await crowd.end("forgotten", 1)
-            told(tally.row(), again=again, starts=scene.operator.starts)
-            assert tally.wrongs == []
+            await crowd.end()
+            tell(crowd.row("forgotten", 1, slots, again=again, starts=scene.operator.starts))
 
     asyncio.run(main())
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_storm_costs_nothing_but_time(
-    behind: Scenes, told: Callable[..., None], seed: int
-) -> None:
+def test_a_storm_costs_nothing_but_time(behind: Scenes, tell: Tell, seed: int) -> None:
+    longer = [plan._replace(runs=40) for plan in ONE_OF_EACH]
+
     async def main() -> None:
-        async with behind() as scene, Crowd(scene.place, runs=40) as crowd:
-            await crowd.begin()
+        async with behind() as scene, at_work(scene.place, longer) as (crowd, slots):
             blowing = asyncio.create_task(
                 storm(scene.proxy, random.Random(seed), FAULTS_OF_A_STORM)
             )
             await crowd.command()
             names = await blowing
             again = round(await crowd.progress(within=AGAIN * 2), 1)
-            tally = await crowd.end(f"storm {seed}", len(names))
-            told(tally.row(), again=again, starts=scene.operator.starts, faults=names)
-            assert tally.wrongs == []
+            await crowd.end()
+            tell(
+                crowd.row(
+                    f"storm {seed}",
+                    len(names),
+                    slots,
+                    again=again,
+                    starts=scene.operator.starts,
+                    faults=names,
+                )
+            )
 
     asyncio.run(main())

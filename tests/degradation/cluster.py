@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from tests.fakes import virtual
 from tests.fakes.apiserver import EPOCH, ApiServer, Call, Fault
+from tests.fakes.kopf import SweepSink
 from tests.fakes.world import sweep
 from typing_extensions import override
 
 from sweep_operator.api import paths
 from sweep_operator.effects.api import ApiError
-from sweep_operator.effects.cache import Cache, key_of
 from sweep_operator.effects.leadership import LeadershipLostError
 from sweep_operator.effects.reflector import Reflector
 from sweep_operator.handlers.controller import Controller, Identity
@@ -60,22 +60,6 @@ class Server(ApiServer):
         self.faults.remove(fault)
 
 
-class Sweeps:
-    """What kopf does with the watch of Sweeps."""
-
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
-
-    def put(self, thing: Mapping[str, Any]) -> None:
-        self._cache.put_sweep(dict(thing))
-
-    def drop(self, thing: Mapping[str, Any]) -> None:
-        self._cache.drop_sweep(key_of(thing))
-
-    def keep_only(self, names: set[tuple[str, str]], version: int) -> None:
-        """kopf tells of no deletion that it hasn't seen."""
-
-
 class Cluster:
     """A server and an operator.
 
@@ -104,7 +88,7 @@ class Cluster:
             sweeps = Reflector(
                 self.server,
                 paths.sweeps(None),
-                Sweeps(self.controller.cache),
+                SweepSink(self.controller.cache),
                 clock=asyncio.get_running_loop().time,
             )
             watching = asyncio.create_task(sweeps.run())

@@ -6,18 +6,18 @@ takes, for one namespace alone: the Sweeps of other tests are none of this opera
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from typing import Any, Self
 
 from kubernetes.aio.client import Configuration
+from tests.fakes.kopf import SweepSink
 from tests.integration.journal import Call, Journal
 from typing_extensions import override
 
 from sweep_operator.api import paths
 from sweep_operator.effects.api import Api, ApiError, Json
-from sweep_operator.effects.cache import Cache, key_of
 from sweep_operator.effects.observe import resource_version
 from sweep_operator.effects.reflector import Reflector
 from sweep_operator.effects.workqueue import Key
@@ -118,23 +118,15 @@ class _NotedSweeps(dict[Key, dict[str, Any]]):
         super().__setitem__(key, sweep)
 
 
-class _SweepSink:
-    """What kopf's event handler does."""
+class _SweepSink(SweepSink):
+    """Tells of deletions that a broken watch has missed, too."""
 
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
-
-    def put(self, thing: Mapping[str, Any]) -> None:
-        self._cache.put_sweep(dict(thing))
-
-    def drop(self, thing: Mapping[str, Any]) -> None:
-        self._cache.drop_sweep(key_of(thing))
-
+    @override
     def keep_only(self, names: set[tuple[str, str]], version: int) -> None:
-        for key, sweep in list(self._cache.sweeps.items()):
+        for key, sweep in list(self.cache.sweeps.items()):
             name = (key.namespace, sweep["metadata"]["name"])
             if name not in names and resource_version(sweep) <= version:
-                self._cache.drop_sweep(key)
+                self.cache.drop_sweep(key)
 
 
 class Operator:

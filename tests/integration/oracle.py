@@ -208,8 +208,10 @@ def _used(now: Picture) -> int:
 
 
 def _limit(now: Picture) -> int:
-    grid = len(now.spec["parameters"]["x"]["values"])
-    return min(grid, int(now.spec.get("runCap", grid)))
+    values = now.spec["parameters"]["x"].get("values")
+    if values is None:  # a space without an end
+        return int(now.spec["runCap"])
+    return min(len(values), int(now.spec.get("runCap", len(values))))
 
 
 def _left(now: Picture) -> int:

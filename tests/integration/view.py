@@ -1,16 +1,16 @@
 """What is in a namespace, as a test sees it with watches of its own: the operator isn't asked."""
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from tests.integration.watches import Watches
+
 from sweep_operator.api import paths
 from sweep_operator.api.names import LABEL_ATTEMPT, LABEL_RUN_NUMBER, LABEL_SWEEP
 from sweep_operator.effects.api import Api
-from sweep_operator.effects.reflector import Reflector
 
 Json = Mapping[str, Any]
 
@@ -155,28 +155,13 @@ class _Sink:
             self.changed(sweep)
 
 
-class View:
+class View(Watches):
     """Watches a namespace. Use as an async context manager."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._sinks = {kind: _Sink(self._changed) for kind in KINDS}
-        self._reflectors = [
-            Reflector(api, path(namespace), self._sinks[kind], clock=time.monotonic)
-            for kind, path in KINDS.items()
-        ]
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(each.run()) for each in self._reflectors]
-        for reflector in self._reflectors:
-            await reflector.synced.wait()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
+        super().__init__(api, {KINDS[kind](namespace): sink for kind, sink in self._sinks.items()})
 
     def of(self, sweep: str) -> Picture:
         """A sweep as it is now."""
