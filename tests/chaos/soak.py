@@ -269,7 +269,8 @@ class Soak:
             while left := [name for name, plan in self.plans.items() if not plan.gone]:
                 with suppress(ApiError):
                     for name in left:
-                        if self.place.view.of(name).spec.get("state") == "Paused":
+                        now = self.place.view.of(name)
+                        if now.sweep is not None and now.spec.get("state") == "Paused":
                             await self._command(name, "Running")
                     await self._take_away_what_has_ended()
                 await asyncio.sleep(0.1)
