@@ -86,6 +86,17 @@ class _Request(aiohttp.ClientRequest):
         check_allowed()
         return await super().send(conn)
 
+    @override
+    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
+        # Headers wait for their body, and before Python 3.12 the body for another turn of the loop.
+        try:
+            check_allowed()
+        except NotSentError as error:
+            conn.protocol.set_exception(error)  # whoever waits for the answer is told
+            conn.close()
+        else:
+            await super().write_bytes(writer, conn, content_length)
+
 
 class Api:
     """Requests to one API server.

@@ -180,6 +180,31 @@ class TestSentOnlyIf:
             self.queued(arrived, allowed=False)
         assert arrived == ["GET"]
 
+    @pytest.mark.parametrize("questions", [1, 2])
+    def test_a_request_isn_t_sent_that_was_allowed_a_turn_of_the_loop_ago(
+        self, questions: int
+    ) -> None:
+        # A machine may sleep between the two.
+        arrived: list[str] = []
+        asked = 0
+
+        def allows() -> bool:
+            nonlocal asked
+            asked += 1
+            return asked < questions
+
+        async def handler(request: web.Request) -> web.Response:
+            arrived.append(request.method)
+            return web.json_response({})
+
+        async def scenario(api: Api) -> None:
+            with pytest.raises(NotSentError), sent_only_if(allows):
+                await api.create(UP, {"metadata": {}})
+            await api.get(UP)
+
+        ask(handler, scenario)
+        assert arrived == ["GET"]
+
 
 class TestErrors:
     def test_a_refusal_has_the_servers_code_reason_and_words(self) -> None:
