@@ -428,6 +428,28 @@ class TestStaleWatches:
         assert world.run(1)["status"]["phase"] == "Finished"
         assert world.run(1)["status"]["metrics"] == {"loss": 1}
 
+    @pytest.mark.parametrize("state", ["Stopped", "Cancelled"])
+    def test_one_whose_pod_alone_tells_so_is_finished_too(self, state: str) -> None:
+        """The Job's status follows its pod's, a while later."""
+
+        async def main() -> World:
+            world = World(sweep(parallelism=1, runCap=1))
+            await world.settle()
+            world.step()
+            await world.settle()
+            world.start_pod("a-1-1")
+            world.end_pod("a-1-1", world.program(1, 1))
+            world.server.change("sweeps", "a", {"spec": {"state": state}})
+            world.deliver("sweeps")
+            await world.reconcile()
+            world.end_job("a-1-1", world.program(1, 1))
+            await world.settle()
+            return world
+
+        world = asyncio.run(main())
+        assert world.run(1)["status"]["phase"] == "Finished"
+        assert world.run(1)["status"]["metrics"] == {"loss": 1}
+
     def test_an_answer_that_comes_after_the_runs_end_does_not_undo_it(self) -> None:
         """As to a leader that slept while another took over, and hears of that first."""
 

@@ -69,7 +69,7 @@ class Children:
         return await self._read(intent, paths.jobs(intent.namespace, name), name, self._cache.jobs)
 
     async def read_pods(self, intent: Intent, job: JobFacts) -> None:
-        """Read an ended Job's pods as they are now; one that is gone won't say its last word."""
+        """Read a Job's pods as they are now; one that is gone won't say its last word."""
         found = await self._api.get(
             paths.pods(intent.namespace),
             labelSelector=f"batch.kubernetes.io/controller-uid={job.uid}",

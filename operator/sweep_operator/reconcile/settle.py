@@ -165,7 +165,7 @@ class Settler:
                     status = stopping_status(stored, job, ledger.pod_of(run), reason, message)
                     await self._children.write_run(intent, run, status)
             case Withdraw(job):
-                await self._children.delete_job(intent, job, if_unchanged=True)
+                await self._withdraw(intent, ledger, run, job)
             case TellToGo(job):
                 await self._children.tell_pods_to_go(intent, job)
             case RecordStarted(job, pod):
@@ -181,6 +181,12 @@ class Settler:
         run = ledger.runs.get(job.number)
         if run is not None and run.settled and job.attempt >= run.current_attempt:
             await self._children.delete_job(intent, job)
+
+    async def _withdraw(self, intent: Intent, ledger: Ledger, run: RunFacts, job: JobFacts) -> None:
+        # A short program may have come to its end before its Job, or the watch, tells of it.
+        await self._children.read_pods(intent, job)
+        if run.number not in ledger.touched:
+            await self._children.delete_job(intent, job, if_unchanged=True)
 
     async def _ask_why_no_pod(
         self, intent: Intent, ledger: Ledger, run: RunFacts, job: JobFacts

@@ -115,7 +115,7 @@ def _take(process: Process, run: RunFacts, step: Step) -> None:
         case RecordStopping():
             endings.stored_status(process, run, None, _record_stopping, taken)
         case Withdraw(job):
-            children.delete_job(process, job, done, taken, if_unchanged=True)
+            children.read_pods(process, job, _withdraw, taken)
         case RecordStarted(_, pod):
             endings.stored_status(process, run, pod, _record_started, taken)
         case RecordOutcome() | LookForPod() | ConfirmGone():
@@ -132,6 +132,14 @@ def _delete_stray(process: Process, found: Any, taken: Taken) -> None:
         done(process, found, taken)
     else:
         children.delete_job(process, step.job, done, taken)
+
+
+def _withdraw(process: Process, found: Any, taken: Taken) -> None:
+    assert isinstance(taken.step, Withdraw)
+    if found == children.FAILED or taken.run.number in process.ledger.touched:
+        done(process, found, taken)
+    else:
+        children.delete_job(process, taken.step.job, done, taken, if_unchanged=True)
 
 
 def _record_stopping(process: Process, stored: Any, taken: Taken) -> None:
