@@ -82,6 +82,8 @@ class Answer(NamedTuple):
 
     code: int
     thing: Any = None
+    gone: bool = False
+    """Of a list that is empty: whether the watch has still to tell so."""
 
 
 OK, LOST, REFUSED, NOT_FOUND, CONFLICT = 200, 0, 403, 404, 409

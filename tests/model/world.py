@@ -131,9 +131,16 @@ def freshness(operator: Operator, request: Request, answer: Answer) -> Answer:
     if answer.code != OK or answer.thing is None or isinstance(answer.thing, int):
         return answer
     if request.verb == "read pods":
-        return Answer(OK, tuple((pod, _to_come(operator, PODS, pod)) for pod in answer.thing))
+        pods = tuple((pod, _to_come(operator, PODS, pod)) for pod in answer.thing)
+        return Answer(OK, pods, gone=not pods and _is_going(operator, request))
     kind = SWEEPS if "Sweep" in request.verb else RUNS if "run" in request.verb else 1
     return Answer(OK, (answer.thing, _to_come(operator, kind, answer.thing)))
+
+
+def _is_going(operator: Operator, request: Request) -> bool:
+    """Whether a pod's deletion is still to come: what is known of it is older than its absence."""
+    events = operator.queues[PODS]
+    return any(event.gone and event.thing[:2] == request[1:3] for event in events)
 
 
 def _to_come(operator: Operator, kind: int, thing: Any) -> bool:

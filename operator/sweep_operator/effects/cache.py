@@ -138,8 +138,14 @@ class Sink:
         name = _name(thing)
         self._told(name[0], version)
         known = self._known.get(name)
-        if known is not None and (version == 0 or version >= known.version):
+        if known is not None and version >= known.version:
             self._forget(name, known)
+
+    def miss(self, namespace: str, name: str, version: int) -> None:
+        """Take in that no child of a name was there at `version`, unless it was made after that."""
+        known = self.find(namespace, name)
+        if known is not None and known.version <= version:
+            self._forget((namespace, name), known)
 
     def find(self, namespace: str, name: str) -> Child | None:
         """What is known of a child by its name; None where nothing is."""

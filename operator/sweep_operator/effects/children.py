@@ -13,7 +13,7 @@ from sweep_operator.api.names import DNS_SUBDOMAIN, LABEL_SWEEP_UID, job_name, r
 from sweep_operator.effects.api import STRATEGIC_MERGE_PATCH, Api, ApiError, Json
 from sweep_operator.effects.cache import Cache, Owner, Sink, key_of_owner
 from sweep_operator.effects.metrics import Metrics
-from sweep_operator.effects.observe import sweep_uid
+from sweep_operator.effects.observe import resource_version, sweep_uid
 from sweep_operator.effects.workqueue import Key
 from sweep_operator.planning.facts import JobFacts, PodFacts, RunFacts
 from sweep_operator.planning.logs import LINES, MAX_BYTES
@@ -79,7 +79,7 @@ class Children:
         known = self._cache.ledger(key_of_owner(intent)).pods.get(job.number, {}).get(job.name)
         there = {pod["metadata"]["uid"] for pod in found["items"]}
         if known is not None and known.uid not in there:
-            self._cache.pods.drop({"metadata": {"namespace": intent.namespace, "name": known.name}})
+            self._cache.pods.miss(intent.namespace, known.name, resource_version(found))
 
     async def events_of_program(self, intent: Intent, job: JobFacts) -> frozenset[str]:
         """What the kubelet has told in the last hour of the program of a Job, now podless."""
@@ -283,12 +283,14 @@ class Children:
         return bool(pods)
 
     async def _read(self, owner: Owner, path: str, name: str, sink: Sink) -> dict[str, Any] | None:
+        known = sink.find(owner.namespace, name)
         try:
             found = await self._api.get(path)
         except ApiError as error:
             if error.code != 404:
                 raise
-            sink.drop({"metadata": {"namespace": owner.namespace, "name": name}})
+            if known is not None:
+                sink.miss(owner.namespace, name, known.version)
             return None
         if sweep_uid(found) != owner.uid:
             return None

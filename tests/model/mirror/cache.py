@@ -59,11 +59,21 @@ def take(process: Process, thing: Child) -> None:
             process.pods[number, attempt] = thing.version
 
 
-def drop(process: Process, thing: Child, *, told: bool = True) -> None:
-    """Sink.drop: a child is gone; told by a watch, unless another has taken its place."""
+def drop(process: Process, thing: Child) -> None:
+    """Sink.drop: a child is gone, unless another has taken its place."""
     known = version_of(process, thing)
-    if known is None or (told and thing.version < known):
-        return
+    if known is not None and thing.version >= known:
+        forget(process, thing)
+
+
+def miss(process: Process, thing: Child, known: int | None) -> None:
+    """Sink.miss: a request found no such child; `known` is its version when that was sent."""
+    if known is not None and version_of(process, thing) == known:
+        forget(process, thing)
+
+
+def forget(process: Process, thing: Child) -> None:
+    """Sink._forget: what is no longer known."""
     match thing:
         case Record(number):
             process.ledger.drop_run(number)

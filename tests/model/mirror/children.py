@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tests.model.mirror import cache
-from tests.model.objects import NOTHING, Job, Pod, Record, Status, frozen
+from tests.model.objects import NOTHING, Child, Job, Pod, Record, Status, frozen
 from tests.model.process import Process, Task
 from tests.model.server import CONFLICT, OK, REFUSED, Answer, Request
 
@@ -25,18 +25,22 @@ IN_THE_WAY: Final = "in the way"
 
 def read_run(process: Process, number: int, then: Then, about: Any = None) -> None:
     """Children.read_run: the record, or None."""
-    process.send(Request("read run", number), _read, (then, about))
+    _send_read(process, Request("read run", number), Record(number, 0, NOTHING), then, about)
 
 
 def read_job(process: Process, number: int, attempt: int, then: Then, about: Any = None) -> None:
     """Children.read_job: the Job, or None."""
-    process.send(Request("read Job", number, attempt), _read, (then, about))
+    _send_read(process, Request("read Job", number, attempt), Job(number, attempt), then, about)
+
+
+def _send_read(process: Process, request: Request, thing: Child, then: Then, about: Any) -> None:
+    known = cache.version_of(process, thing)
+    process.send(request, _read, (then, about, thing, known))
 
 
 def _read(process: Process, task: Task, answer: Answer) -> None:
     """Children._read: taken in; one that is gone is dropped."""
-    then, about = task.about
-    request = task.request
+    then, about, thing, known = task.about
     match answer.code:
         case 200:
             found, fresh = answer.thing
@@ -44,9 +48,7 @@ def _read(process: Process, task: Task, answer: Answer) -> None:
                 cache.take(process, found)
             then(process, found, about)
         case 404:
-            is_run = request.verb == "read run"
-            gone = Record(request.number, 0, NOTHING) if is_run else Job(*request[1:3])
-            cache.drop(process, gone, told=False)
+            cache.miss(process, thing, known)
             then(process, None, about)
         case _:
             then(process, FAILED, about)
@@ -65,8 +67,9 @@ def _pods_read(process: Process, task: Task, answer: Answer) -> None:
     for pod, fresh in answer.thing:
         if fresh:
             cache.take(process, pod)
-    if not answer.thing:
-        cache.drop(process, Pod(*task.request[1:3]), told=False)
+    pod = Pod(*task.request[1:3])
+    if answer.gone and cache.version_of(process, pod) is not None:
+        cache.forget(process, pod)
     then(process, True, about)
 
 

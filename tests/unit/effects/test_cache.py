@@ -247,8 +247,14 @@ class TestNamesUsedAgain:
 
     def test_an_answer_that_a_name_is_gone_drops_it(self, cache: Cache) -> None:
         cache.jobs.put(job(5))
-        cache.jobs.drop({"metadata": {"namespace": "lab", "name": "a-1-1"}})
+        cache.jobs.miss("lab", "a-1-1", version=5)
         assert cache.ledger(KEY).jobs == {}
+
+    def test_unless_it_was_made_again_while_the_answer_was_on_its_way(self, cache: Cache) -> None:
+        cache.jobs.put(job(5, uid="old"))
+        cache.jobs.put(job(7))
+        cache.jobs.miss("lab", "a-1-1", version=5)
+        assert set(cache.ledger(KEY).jobs) == {1}
 
 
 class TestStrangers:
