@@ -52,6 +52,7 @@ class Nodes:
         lasts: seconds that a program takes at most.
         waits: seconds that a pod waits for its start at most.
         slow_garbage: seconds that a child may outlive its owner.
+        slow_jobs: seconds that a Job's status may lag behind its pods.
         stuck: the share of pods that wait for very long.
     """
 
@@ -59,6 +60,7 @@ class Nodes:
     lasts: float = 20.0
     waits: float = 2.0
     slow_garbage: float = 1.0
+    slow_jobs: float = 0.3
     stuck: float = 0.0
 
 
@@ -101,7 +103,7 @@ class Cluster:
         if status.get("phase") in ("Succeeded", "Failed") or not truth.started:
             truth.told = truth.told or truth.exit_code is None
             self.server.remove("pods", name)
-            self._soon(self._sync, truth, self._job_uid(pod))
+            self._sync_soon(truth, self._job_uid(pod))
             return
         truth.told = True
         seconds = GRACE if grace is None else grace
@@ -172,7 +174,7 @@ class Cluster:
         code = 1 if self.chance.random() < self.nodes.failing else 0
         truth.loss = None if code else float(truth.number)
         self._end(pod, truth, code)
-        self._soon(self._sync, truth, uid)
+        self._sync_soon(truth, uid)
 
     def _kill(self, pod_uid: str, name: str) -> None:
         pod = self.server.objects.get(("pods", NAMESPACE, name))
@@ -252,6 +254,10 @@ class Cluster:
                     self.told_to_go(thing, None)
                 else:
                     self.server.remove(plural, thing["metadata"]["name"])
+
+    def _sync_soon(self, truth: Truth, uid: str) -> None:
+        delay = 0.01 + self.nodes.slow_jobs * self.chance.random() ** 2
+        self.server.later(delay, self._sync, truth, uid)
 
     def _soon(self, act: Any, *arguments: object) -> None:
         self.server.later(0.01 + 0.3 * self.chance.random() ** 2, act, *arguments)

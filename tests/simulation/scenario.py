@@ -102,6 +102,7 @@ class Scenario:
                 lasts=chance.choice((0.5, 5.0, 40.0)),
                 waits=chance.choice((0.1, 2.0, 20.0)),
                 slow_garbage=chance.choice((0.1, 20.0)),
+                slow_jobs=chance.choice((0.3, 0.3, 5.0)),
                 stuck=chance.choice((0.0, 0.0, 0.2)),
             ),
             storms=tuple(storms),
@@ -130,7 +131,7 @@ class Scenario:
                 yield replace(self, **{name: value})
         for runs in range(1, self.runs):
             yield replace(self, runs=runs)
-        calm = {"failing": 0.0, "stuck": 0.0, "slow_garbage": 0.1, "waits": 0.1}
+        calm = {"failing": 0.0, "stuck": 0.0, "slow_garbage": 0.1, "slow_jobs": 0.3, "waits": 0.1}
         for name, rate in calm.items():
             if getattr(self.nodes, name) != rate:
                 yield replace(self, nodes=replace(self.nodes, **{name: rate}))

@@ -83,6 +83,7 @@ class Simulation:
         self._cluster = Cluster(self._server, Random(chance.random()), scenario.nodes)
         self._operators: list[Operator] = []
         self._judge = Judge(self._server, self._cluster, self._operators)
+        self._hosts: list[asyncio.Task[None]] = []
         self._started = 0
         self._defects = Defects()
 
@@ -106,19 +107,18 @@ class Simulation:
         broken = ""
         with self._defects:
             server.put("sweeps", self._manifest())
-            hosts = [
-                asyncio.create_task(self._host(index)) for index in range(self._scenario.replicas)
-            ]
+            replicas = range(self._scenario.replicas)
+            self._hosts = [asyncio.create_task(self._host(index)) for index in replicas]
             try:
                 await self._go_through()
                 await self._rest()
             except BrokenError as error:
                 broken = str(error)
-            for host in hosts:
+            for host in self._hosts:
                 host.cancel()
             for operator in list(self._operators):
                 operator.kill()
-            await asyncio.wait([*hosts, *(each.ended for each in self._operators)])
+            await asyncio.wait([*self._hosts, *(each.ended for each in self._operators)])
         made = [plural for plural, _, _ in server.made]
         return Outcome(
             broken,
@@ -169,6 +169,9 @@ class Simulation:
             raise self._judge.broken
         if self._defects.found:
             raise BrokenError(f"defect: {self._defects.found[0]}")
+        for host in self._hosts:
+            if host.done():
+                raise BrokenError(f"an operator died: {host.exception()!r}")
         if len(self._server.calls) > MOST_REQUESTS:
             raise BrokenError(f"busy: {len(self._server.calls)} requests")
 
