@@ -103,7 +103,7 @@ class Cluster:
         if status.get("phase") in ("Succeeded", "Failed") or not truth.started:
             truth.told = truth.told or truth.exit_code is None
             self.server.remove("pods", name)
-            self._sync_soon(truth, self._job_uid(pod))
+            self._soon(self._sync, truth, self._job_uid(pod), within=self.nodes.slow_jobs)
             return
         truth.told = True
         seconds = GRACE if grace is None else grace
@@ -174,7 +174,7 @@ class Cluster:
         code = 1 if self.chance.random() < self.nodes.failing else 0
         truth.loss = None if code else float(truth.number)
         self._end(pod, truth, code)
-        self._sync_soon(truth, uid)
+        self._soon(self._sync, truth, uid, within=self.nodes.slow_jobs)
 
     def _kill(self, pod_uid: str, name: str) -> None:
         pod = self.server.objects.get(("pods", NAMESPACE, name))
@@ -255,12 +255,8 @@ class Cluster:
                 else:
                     self.server.remove(plural, thing["metadata"]["name"])
 
-    def _sync_soon(self, truth: Truth, uid: str) -> None:
-        delay = 0.01 + self.nodes.slow_jobs * self.chance.random() ** 2
-        self.server.later(delay, self._sync, truth, uid)
-
-    def _soon(self, act: Any, *arguments: object) -> None:
-        self.server.later(0.01 + 0.3 * self.chance.random() ** 2, act, *arguments)
+    def _soon(self, act: Any, *arguments: object, within: float = 0.3) -> None:
+        self.server.later(0.01 + within * self.chance.random() ** 2, act, *arguments)
 
     def _job(self, uid: str) -> Json | None:
         found = (job for job in self.server.of("jobs") if job["metadata"]["uid"] == uid)

@@ -63,17 +63,16 @@ def drop(process: Process, thing: Child) -> None:
     """Sink.drop: a child is gone, unless another has taken its place."""
     known = version_of(process, thing)
     if known is not None and thing.version >= known:
-        forget(process, thing)
+        _forget(process, thing)
 
 
 def miss(process: Process, thing: Child, known: int | None) -> None:
-    """Sink.miss: a request found no such child; `known` is its version when that was sent."""
+    """Sink.miss: a request found no such child; `known` is the version that was missed."""
     if known is not None and version_of(process, thing) == known:
-        forget(process, thing)
+        _forget(process, thing)
 
 
-def forget(process: Process, thing: Child) -> None:
-    """Sink._forget: what is no longer known."""
+def _forget(process: Process, thing: Child) -> None:
     match thing:
         case Record(number):
             process.ledger.drop_run(number)

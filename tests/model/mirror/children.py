@@ -67,9 +67,9 @@ def _pods_read(process: Process, task: Task, answer: Answer) -> None:
     for pod, fresh in answer.thing:
         if fresh:
             cache.take(process, pod)
-    pod = Pod(*task.request[1:3])
-    if answer.gone and cache.version_of(process, pod) is not None:
-        cache.forget(process, pod)
+    if answer.gone:
+        pod = Pod(*task.request[1:3])
+        cache.miss(process, pod, cache.version_of(process, pod))
     then(process, True, about)
 
 
