@@ -108,10 +108,10 @@ def mutated(mutant: Mutant) -> Iterator[Path]:
             if each.name != "operator":
                 (folder / each.name).symlink_to(each)
         shutil.copytree(ROOT / "operator", folder / "operator")
-        command = ("patch", "--strip=1", "--fuzz=0", "--silent", f"--input={mutant.path}")
+        command = ("git", "apply", str(mutant.path))
         done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
         if done.returncode:
-            raise SystemExit(f"{mutant.path.name} no longer fits the code:\n{done.stdout}")
+            raise SystemExit(f"{mutant.path.name} no longer fits the code:\n{done.stderr}")
         yield folder
 
 

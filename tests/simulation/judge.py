@@ -6,7 +6,7 @@ when they sent a creation.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tests.fakes.apiserver import EPOCH, Call, Event
@@ -51,10 +51,12 @@ class Judge:
         self._operators = operators
         self.broken: BrokenError | None = None
         self._senders: dict[int, tuple[str, int]] = {}
-        """By the id of a Job's creation: who sent it, and the parallelism that it had seen."""
+        """By the id of a creation: who sent it, and the parallelism that it had seen."""
         self._made: dict[str, str] = {}
         """The uid of the last Job of each name."""
         self._highest: dict[str, int] = defaultdict(int)
+        self._traceless: dict[tuple[str, int], str] = {}
+        """By Sweep and number: the record that went by hand before `lastNumber` told of it."""
         self._records: dict[str, Json] = {}
         """As last stored, by uid."""
         self._spaces: dict[str, Space] = {}
@@ -72,6 +74,7 @@ class Judge:
         rules = {
             ("sweepruns", "ADDED"): self._run_made,
             ("sweepruns", "MODIFIED"): self._run_changed,
+            ("sweepruns", "DELETED"): self._run_deleted,
             ("jobs", "ADDED"): self._job_made,
             ("jobs", "DELETED"): self._job_deleted,
             ("sweeps", "MODIFIED"): self._sweep_told,
@@ -114,7 +117,8 @@ class Judge:
 
     def _run_made(self, run: Json) -> Iterator[str]:
         uid, number = run["metadata"]["labels"][LABEL_SWEEP_UID], run["spec"]["number"]
-        if number != self._highest[uid] + 1:
+        sender, _ = self._senders.pop(id(self._server.acting), ("", 0))
+        if number != self._highest[uid] + 1 and not self._may_be_new(uid, number, sender):
             yield f"dense: run {number} is made after run {self._highest[uid]}"
         self._highest[uid] = max(number, self._highest[uid])
         sweep = self._sweep(uid)
@@ -128,6 +132,19 @@ class Judge:
         expected = METHODS[spec["method"]].suggest(self._spaces[uid], spec["seed"], number, (), ())
         if run["spec"]["parameters"] != expected:
             yield f"parameters: run {number} has others than its seed gives it"
+
+    def _run_deleted(self, run: Json) -> Iterable[str]:
+        uid, number = run["metadata"]["labels"][LABEL_SWEEP_UID], run["spec"]["number"]
+        sweep = self._sweep(uid)
+        told = 0 if sweep is None else sweep.get("status", {}).get("lastNumber", 0)
+        if self._server.acting is None and told < number:
+            self._traceless[uid, number] = run["metadata"]["uid"]
+        return ()
+
+    def _may_be_new(self, sweep: str, number: int, sender: str) -> bool:
+        """A number's second use is well where nothing tells the operator of the first."""
+        record = self._traceless.get((sweep, number))
+        return record is not None and (sender, record) not in self._server.known
 
     def _job_made(self, job: Json) -> Iterator[str]:
         labels, name = job["metadata"]["labels"], job["metadata"]["name"]
@@ -213,9 +230,12 @@ class Judge:
 
     def _missing(self, sweep: Json) -> Iterator[str]:
         """Numbers are dense; of a Finished sweep, all are used."""
-        status, highest = sweep.get("status") or {}, self._highest[sweep["metadata"]["uid"]]
-        if status.get("lastNumber", 0) != highest:
-            yield f"numbers: lastNumber is {status.get('lastNumber')}, not {highest}"
+        uid = sweep["metadata"]["uid"]
+        status, highest = sweep.get("status") or {}, self._highest[uid]
+        told = status.get("lastNumber", 0)
+        unknown = range(told + 1, highest + 1)
+        if told > highest or any((uid, number) not in self._traceless for number in unknown):
+            yield f"numbers: lastNumber is {told}, not {highest}"
         if status.get("phase") == "Finished" and highest < sweep["spec"]["runCap"]:
             yield f"numbers: it is Finished after {highest} runs"
 
