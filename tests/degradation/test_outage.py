@@ -14,7 +14,8 @@ NAMESPACES = 4
 
 A_MINUTE = 120
 """Requests: a pass a minute of each sweep, of three requests at most (two runs and the sweep's
-status), twelve probes, and the Lease's renewals each four seconds."""
+status; finished Jobs stay longer than that), twelve probes, and the Lease's renewals each four
+seconds."""
 
 BACK = 10.0
 """Seconds: at most five until a sweep is tried, and those that a run takes from stage to stage."""
@@ -64,7 +65,7 @@ async def through(error: Callable[[], ApiError], minutes: int, *, lease: bool) -
     """An outage of some minutes."""
     async with running() as cluster:
         for number in range(SWEEPS):
-            cluster.apply(f"s{number}", space(number))
+            cluster.apply(f"s{number}", space(number), finishedJobTTL="24h")
         await asyncio.sleep(15)
         assert all(finished(cluster))
 

@@ -13,6 +13,7 @@ from tests.fakes.world import Result, World, sweep
 from sweep_operator.effects.api import ApiError
 from sweep_operator.effects.cache import Cache
 from sweep_operator.reconcile import start as starting
+from sweep_operator.reconcile.settle import AT_ONCE
 from sweep_operator.reconcile.sweep import Reconciler
 
 QUOTA = ApiError(403, "Forbidden", 'jobs "x" is forbidden: exceeded quota: small, used: pods=4')
@@ -642,6 +643,31 @@ class TestRefusals:
         reasons = asyncio.run(main()).teller.reasons
         assert reasons.count("QuotaExceeded") == 1
         assert "StalledOver" not in reasons
+
+    @pytest.mark.parametrize(
+        ("error", "times"),
+        [
+            *((ApiError(code, "", ""), AT_ONCE) for code in (0, 429, 503, 504)),
+            (SERVER_ERROR, 41),  # another may well be answered
+        ],
+        ids=lambda each: str(each.code) if isinstance(each, ApiError) else "",
+    )
+    def test_a_pass_asks_no_more_of_a_server_that_is_unavailable(
+        self, error: ApiError, times: int
+    ) -> None:
+        async def main() -> int:
+            world = World(sweep(runCap=41, parallelism=41, finishedJobTTL="30s"))
+            await world.live(lambda: finished(world))
+            await world.settle()
+            world.clock.now += 31
+            world.server.latency = lambda: 0.001
+            world.server.fail(error, method="DELETE", plural="jobs", times=None)
+            asked = len(world.server.calls)
+            with pytest.raises(ApiError):
+                await world.reconcile()
+            return len(world.server.calls) - asked
+
+        assert asyncio.run(main()) == times
 
     def test_a_run_that_can_not_be_written_does_not_stop_the_others(self) -> None:
         async def main() -> World:

@@ -31,6 +31,9 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 
+UNAVAILABLE = frozenset({0, 429, 503, 504})
+"""No answer; too many requests; not ready; nobody behind the proxy has answered."""
+
 Answered = Callable[[str, str, int, float], None]
 """Is told each request's method and path, the answer's code (0 for none) and its seconds."""
 
@@ -47,6 +50,11 @@ class ApiError(Exception):
         self.reason = reason
         self.message = message
         self.retry_after = retry_after
+
+    @property
+    def says_unavailable(self) -> bool:
+        """Whether any other request would fare the same at the moment."""
+        return self.code in UNAVAILABLE
 
 
 class NotSentError(ApiError):

@@ -54,7 +54,7 @@ class Settled(NamedTuple):
     """What came of settling."""
 
     failure: ApiError | None
-    """The first request that failed; its run is looked at again."""
+    """The last request that failed; its run is looked at again."""
     reruns: int = 0
     """Runs that were reopened."""
 
@@ -81,12 +81,15 @@ class Settler:
         except ApiError as error:
             return Settled(error)
         reruns = 0
-
+        failures: list[ApiError] = []
         limit = asyncio.Semaphore(AT_ONCE)
 
-        async def take(run: RunFacts, step: Step) -> ApiError | None:
+        async def take(run: RunFacts, step: Step) -> None:
             nonlocal reruns
             async with limit:
+                if failures and failures[-1].says_unavailable:
+                    ledger.touched.add(run.number)  # a server in trouble isn't asked more
+                    return
                 with concerning(run=run.number, attempt=run.current_attempt):
                     try:
                         if isinstance(step, RecordRerun):
@@ -96,12 +99,11 @@ class Settler:
                             await self._take(step, intent, ledger, run)
                     except ApiError as error:
                         ledger.touched.add(run.number)
-                        return error
-            return None
+                        failures.append(error)
 
         steps = self._decide(intent, ledger, keep_best_until)
-        results = await asyncio.gather(*(take(run, step) for run, step in steps))
-        return Settled(next((error for error in results if error is not None), None), reruns)
+        await asyncio.gather(*(take(run, step) for run, step in steps))
+        return Settled(failures[-1] if failures else None, reruns)
 
     async def _rerun(self, intent: Intent, run: RunFacts) -> bool:
         status = rerun_status(run, intent.spec.rerun_failed)

@@ -138,13 +138,15 @@ class Reconciler:
             self._recorder.tell(sweep, rerun_happening(reruns))
 
         # 3. Runs that may start
+        memory.failures = memory.failures + 1 if failure is not None else 0
+        if failure is not None and failure.says_unavailable:
+            raise failure
         looks = [await self._starter.start(intent, ledger, memory.retry)]
         if cancelled:
             looks.append(await self._canceller.confirm(intent, ledger, memory.killing))
 
         # 4. What is true now
         stall = memory.retry.stall
-        memory.failures = memory.failures + 1 if failure is not None else 0
         if stall is None and failure is not None and memory.failures > 1:
             stall = Stall("RequestsFail", f"Requests fail and are tried again: {failure}", False)
         sweep = self._cache.sweeps.get(key, sweep)
