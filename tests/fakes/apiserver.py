@@ -131,8 +131,8 @@ class ApiServer(Api):
         call = self._call("PATCH", path, body)
         return await self._answer(call, lambda: self._patch(call))
 
-    async def replace_in(self, path: str, field: str, value: Json, uid: str) -> dict[str, Any]:
-        call = self._call("PATCH", path, {"uid": uid, "field": field, "value": value})
+    async def replace_in(self, path: str, field: str, value: Json, version: str) -> dict[str, Any]:
+        call = self._call("PATCH", path, {"version": version, "field": field, "value": value})
         return await self._answer(call, lambda: self._replace_in(call))
 
     async def delete(self, path: str, options: Json, **params: str) -> dict[str, Any]:
@@ -327,7 +327,7 @@ class ApiServer(Api):
 
     def _replace_in(self, call: Call) -> dict[str, Any]:
         stored = self._find(call)
-        if stored["metadata"]["uid"] != call.body["uid"]:
+        if stored["metadata"]["resourceVersion"] != call.body["version"]:
             raise ApiError(422, "Invalid", "the server rejected our request")
         patched = {**stored, call.body["field"].strip("/"): call.body["value"]}
         return self._store_change(call, stored, patched)

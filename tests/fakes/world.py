@@ -111,7 +111,7 @@ class World:
             self.server,
             self.cache,
             self.teller,
-            may_create=lambda: self.leads,
+            leads=lambda: self.leads,
             clock=self.clock,
             suggester=self.suggester,
             metrics=self.metrics,

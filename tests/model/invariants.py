@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from tests.model.objects import Frozen, Record, Spec, Status, facts_of_run
-from tests.model.server import Request, Server
+from tests.model.objects import Frozen, Record, Spec, facts_of_run
+from tests.model.server import Request, Server, SweepWrite
 
 if TYPE_CHECKING:
     from tests.model.process import Process
@@ -45,15 +45,15 @@ def nothing_is_created_against_the_state(process: "Process", request: Request) -
     return state != "Cancelled" and request.verb == "create Job" and started
 
 
-def nothing_is_created_without_the_lease(process: "Process", request: Request) -> bool:
-    """No creation is sent by an operator that leads no longer."""
-    return process.leads or not request.verb.startswith("create")
+def nothing_is_created_or_told_without_the_lease(process: "Process", request: Request) -> bool:
+    """An operator that leads no longer sends no creation, and no status of the Sweep."""
+    return process.leads or not request.verb.startswith(("create", "write Sweep"))
 
 
 def finished_says_that_runs_are_settled(process: "Process", request: Request) -> bool:
     """No sweep is written Finished that the operator knows a run of which isn't at its end."""
-    status = request.body
-    if not isinstance(status, Status) or status.phase != "Finished":
+    body = request.body
+    if not isinstance(body, SweepWrite) or body.status.phase != "Finished":
         return True
     return not process.ledger.active and not process.ledger.waiting
 
@@ -255,7 +255,7 @@ def no_pod_is_left_of_a_cancelled_sweep(server: Server) -> bool:
 
 AT_SENDING: Final[tuple[Callable[["Process", Request], bool], ...]] = (
     nothing_is_created_against_the_state,
-    nothing_is_created_without_the_lease,
+    nothing_is_created_or_told_without_the_lease,
     finished_says_that_runs_are_settled,
 )
 

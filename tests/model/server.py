@@ -59,6 +59,16 @@ class Event(NamedTuple):
         return f"{self.thing}{', which is gone' if self.gone else ''}"
 
 
+class SweepWrite(NamedTuple):
+    """A status, and the Sweep that it is to be told of: with another it is refused."""
+
+    seen: Sweep
+    status: Status
+
+    def __str__(self) -> str:
+        return str(self.status)
+
+
 class Request(NamedTuple):
     """What an operator asks of the server."""
 
@@ -67,7 +77,7 @@ class Request(NamedTuple):
     attempt: int = 0
     version: int | None = None
     """What the object must still be at."""
-    body: Frozen | Status | None = None
+    body: Frozen | SweepWrite | None = None
     parallelism: int = 0
     """Under which a Job's creation was decided; for an invariant alone."""
 
@@ -120,8 +130,10 @@ def arrive(server: Server, request: Request) -> Arrival:
         case "kill pods":
             return _kill_pods(server)
         case "write Sweep":
-            assert isinstance(request.body, Status)
-            return write_sweep(server, server.sweep._replace(status=request.body))
+            assert isinstance(request.body, SweepWrite)
+            if request.body.seen != server.sweep:
+                return Arrival(server, (), Answer(CONFLICT))
+            return write_sweep(server, server.sweep._replace(status=request.body.status))
     raise AssertionError(request)
 
 

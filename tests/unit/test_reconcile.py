@@ -398,7 +398,7 @@ class TestStaleLists:
                 world.server,
                 world.cache,
                 world.teller,
-                may_create=lambda: True,
+                leads=lambda: True,
                 clock=world.clock,
             )
             await world.reconcile()
@@ -716,6 +716,26 @@ class TestConflicts:
 
         assert_same_end(asyncio.run(main()), undisturbed)
 
+    def test_a_sweeps_status_is_written_over_nothing_that_was_not_seen(self) -> None:
+        async def main() -> World:
+            world = World(sweep(runCap=1, parallelism=1))
+            await world.settle()
+            world.server.change("sweeps", "a", {"spec": {"state": "Paused"}})
+            by_the_next_leader = {"status": {"phase": "Paused", "observedGeneration": 2}}
+            world.server.change("sweeps", "a", by_the_next_leader)
+            told = world.status
+            world.step()
+            world.step()
+            world.deliver("jobs", "pods")  # the Sweep's own watch lags
+            world.clock.now += 5
+            assert await world.reconcile() == 0.0
+            assert world.status == told
+            await world.reconcile()
+            return world
+
+        status = asyncio.run(main()).status
+        assert (status["phase"], status["observedGeneration"], status["active"]) == ("Paused", 2, 1)
+
 
 class TestPhasesEditedByHand:
     @pytest.mark.parametrize("phase", ["Pending", "Running", "Failed", "Killed", "Crashed"])
@@ -761,6 +781,23 @@ class TestLeadership:
             return world
 
         assert asyncio.run(main()).server.made == []
+
+    def test_without_the_lease_a_sweep_is_not_told_how_it_is_until_it_is_back(self) -> None:
+        async def main() -> World:
+            world = World(sweep(runCap=1, parallelism=1))
+            await world.settle()
+            world.server.change("sweeps", "a", {"spec": {"state": "Paused"}})
+            world.deliver()
+            world.leads = False
+            wait = await world.reconcile()
+            assert world.status["phase"] == "Running"
+            assert wait is not None
+            world.leads = True
+            world.clock.now += wait
+            await world.reconcile()
+            return world
+
+        assert asyncio.run(main()).status["phase"] == "Paused"
 
     def test_a_sweep_held_up_by_a_late_lease_is_looked_at_again_by_itself(self) -> None:
         async def main() -> World:

@@ -172,10 +172,17 @@ class Api:
         """
         return _parsed(await self._request("PATCH", path, body, content_type=content_type))
 
-    async def replace_in(self, path: str, field: str, value: Json, uid: str) -> dict[str, Any]:
-        """Replace one field of an object as a whole; ApiError 422 where its uid is another."""
+    async def replace_in(self, path: str, field: str, value: Json, version: str) -> dict[str, Any]:
+        """Replace one field of an object as a whole; ApiError 422 if it was written since.
+
+        Args:
+            path: the object's, or that of one of its subresources.
+            field: a JSON pointer.
+            value: what to put there.
+            version: the object's resourceVersion, of which no two objects have the same.
+        """
         operations: list[Json] = [
-            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "test", "path": "/metadata/resourceVersion", "value": version},
             {"op": "add", "path": field, "value": value},
         ]
         answer = await self._request("PATCH", path, operations, content_type=JSON_PATCH)

@@ -113,7 +113,7 @@ class Controller:
             api,
             self.cache,
             self._recorder,
-            may_create=lambda: self.leadership.holds,
+            leads=lambda: self.leadership.holds,
             clock=wall,
             report_url=report_url,
             report_ca=report_ca,

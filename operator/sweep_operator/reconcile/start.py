@@ -71,7 +71,7 @@ class Starter:
         self,
         children: Children,
         cache: Cache,
-        may_create: Callable[[], bool],
+        leads: Callable[[], bool],
         clock: Callable[[], float],
         report_url: str,
         report_ca: Callable[[], str],
@@ -84,7 +84,7 @@ class Starter:
         self._report_ca = report_ca
         self._children = children
         self._cache = cache
-        self._may_create = may_create
+        self._leads = leads
         self._clock = clock
 
     async def start(self, intent: Intent, ledger: Ledger, retry: Retry) -> float | None:
@@ -238,7 +238,7 @@ class Starter:
         """Asked right before each creation is sent: an edit or a lost Lease holds from then on."""
         sweep = self._cache.sweeps.get(key_of_owner(intent))
         return (
-            self._may_create()
+            self._leads()
             and sweep is not None
             and "deletionTimestamp" not in sweep["metadata"]
             and sweep["metadata"].get("generation", 0) == intent.generation

@@ -12,7 +12,7 @@ from typing import Any
 
 from sweep_operator.api import paths
 from sweep_operator.api.sweep import SweepState
-from sweep_operator.effects.api import Api, ApiError
+from sweep_operator.effects.api import Api, ApiError, NotSentError, sent_only_if
 from sweep_operator.effects.cache import Cache, key_of
 from sweep_operator.effects.children import Children
 from sweep_operator.effects.metrics import Metrics
@@ -30,7 +30,7 @@ from sweep_operator.planning.sweep import Intent, InvalidSweepError, stall_of_in
 from sweep_operator.planning.times import seconds, timestamp
 from sweep_operator.reconcile.cancel import Canceller, Killing
 from sweep_operator.reconcile.settle import Settler
-from sweep_operator.reconcile.start import Retry, Starter
+from sweep_operator.reconcile.start import LOOK_AGAIN, Retry, Starter
 from sweep_operator.reconcile.warm_start import WarmStart
 
 Json = Mapping[str, Any]
@@ -59,7 +59,8 @@ class Reconciler:
         api: the API server.
         cache: what is known of the cluster.
         recorder: takes Events.
-        may_create: whether this process is still the leader; asked before each creation.
+        leads: whether this process is still the leader; asked before each creation, and before a
+            Sweep is told how it is.
         clock: seconds since the epoch.
         report_url: where programs may report by HTTP; empty for nowhere.
         report_ca: tells the authority by which they verify that, as PEM; empty for those known.
@@ -73,7 +74,7 @@ class Reconciler:
         cache: Cache,
         recorder: Recorder,
         *,
-        may_create: Callable[[], bool],
+        leads: Callable[[], bool],
         clock: Callable[[], float],
         report_url: str = "",
         report_ca: Callable[[], str] = str,
@@ -85,13 +86,14 @@ class Reconciler:
         self._api = api
         self._cache = cache
         self._recorder = recorder
+        self._leads = leads
         self._clock = clock
         self._settler = Settler(children, clock, metrics)
         self._canceller = Canceller(children, clock)
         self._starter = Starter(
             children,
             cache,
-            may_create,
+            leads,
             clock,
             report_url,
             report_ca,
@@ -136,11 +138,11 @@ class Reconciler:
         failure, reruns = await self._settler.settle(intent, ledger, keep_best_until)
         if reruns:
             self._recorder.tell(sweep, rerun_happening(reruns))
-
-        # 3. Runs that may start
         memory.failures = memory.failures + 1 if failure is not None else 0
         if failure is not None and failure.says_unavailable:
             raise failure
+
+        # 3. Runs that may start
         looks = [await self._starter.start(intent, ledger, memory.retry)]
         if cancelled:
             looks.append(await self._canceller.confirm(intent, ledger, memory.killing))
@@ -182,16 +184,25 @@ class Reconciler:
         due = memory.status_written + STATUS_EVERY
         if self._clock() < due and not pressing(old, status):
             return due
-        metadata = sweep["metadata"]
+        key, metadata = key_of(sweep), sweep["metadata"]
         path = paths.sweeps(metadata["namespace"], metadata["name"]) + "/status"
+        version = metadata["resourceVersion"]
         try:
-            written = await self._api.replace_in(path, "/status", status, metadata["uid"])
+            with sent_only_if(self._leads):
+                written = await self._api.replace_in(path, "/status", status, version)
+        except NotSentError:
+            return self._clock() + LOOK_AGAIN
         except ApiError as error:
-            # Gone, or another of the same name: the watch may never have told.
-            asked = error.code in (404, 422)
-            if asked and not await self._children.read_sweep(key_of(sweep), metadata["name"]):
+            if error.code not in (404, 422):
+                raise
+            # It was written since, or is gone, or another has its name: the watch may never tell.
+            await self._children.read_sweep(key, metadata["name"])
+            now = self._cache.sweeps.get(key)
+            if now is None:
                 return None
-            raise
+            if now["metadata"]["resourceVersion"] == version:
+                raise
+            return self._clock()  # what is true now is to be told of the Sweep as it is now
         memory.status_written = self._clock()
         self._cache.answer_sweep(written)
         for happening in happenings(old, status, author_of_state(sweep)):

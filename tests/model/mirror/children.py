@@ -10,7 +10,7 @@ from typing import Any, Final
 from tests.model.mirror import cache
 from tests.model.objects import NOTHING, Child, Job, Pod, Record, Status, frozen
 from tests.model.process import Process, Task
-from tests.model.server import CONFLICT, OK, REFUSED, Answer, Request
+from tests.model.server import CONFLICT, OK, REFUSED, Answer, Request, SweepWrite
 
 from sweep_operator.planning.facts import JobFacts, RunFacts
 
@@ -131,8 +131,16 @@ def read_sweep(process: Process, then: Then, about: Any = None) -> None:
 
 
 def write_sweep(process: Process, status: Status, then: Then, about: Any = None) -> None:
-    """Api.replace_in: the whole status, whoever has written it since."""
-    process.send(Request("write Sweep", body=status), _sweep_told, (then, about))
+    """Api.replace_in: the whole status, if nobody has written the Sweep since; else it is read."""
+    request = Request("write Sweep", body=SweepWrite(process.sweep, status))
+    process.send(request, _sweep_written, (then, about))
+
+
+def _sweep_written(process: Process, task: Task, answer: Answer) -> None:
+    if answer.code == CONFLICT:
+        read_sweep(process, *task.about)
+    else:
+        _sweep_told(process, task, answer)
 
 
 def _sweep_told(process: Process, task: Task, answer: Answer) -> None:

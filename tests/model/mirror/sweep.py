@@ -77,8 +77,12 @@ def write_status(process: Process) -> None:
     status, old = status_of(process), process.sweep.status
     essence = status._replace(last_number=old.last_number, end_reason=old.end_reason)
     waits = essence == old and process.now_doing.hour is Hour.EARLY
-    if status != old and not waits:
+    if status == old or waits:
+        return
+    if process.leads:
         children.write_sweep(process, status, _written)
+    else:
+        process.end_pass()
 
 
 def _written(process: Process, found: Any, _about: None) -> None:
@@ -120,10 +124,18 @@ def _from_json(written: dict[str, Any]) -> Status:
     )
 
 
+def _go_on(process: Process) -> None:
+    """A server that has given no answer isn't asked more in this pass."""
+    if process.now_doing.failed:
+        process.end_pass()
+    else:
+        start.choose(process)
+
+
 NEXT: Final = {
     Stage.KILLING: settle.make_sure,
     Stage.MAKING_SURE: settle.take_steps,
-    Stage.SETTLING: start.choose,
+    Stage.SETTLING: _go_on,
     Stage.ASKING: start.start_all,
     Stage.STARTING: confirm,
     Stage.CONFIRMING: write_status,

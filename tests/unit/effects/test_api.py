@@ -86,11 +86,11 @@ class TestRequests:
         assert (found["method"], found["type"]) == (method, kind)
         assert found["body"] == {"x": 1}
 
-    def test_a_field_is_replaced_as_a_whole_and_only_in_the_object_that_is_meant(self) -> None:
-        found = ask(echo, lambda api: api.replace_in(UP, "/status", {"x": None}, "uid-1"))
+    def test_a_field_is_replaced_as_a_whole_and_only_in_the_object_as_it_was_seen(self) -> None:
+        found = ask(echo, lambda api: api.replace_in(UP, "/status", {"x": None}, "7"))
         assert found["type"] == "application/json-patch+json"
         assert found["body"] == [
-            {"op": "test", "path": "/metadata/uid", "value": "uid-1"},
+            {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
             {"op": "add", "path": "/status", "value": {"x": None}},
         ]
 
