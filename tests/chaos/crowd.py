@@ -8,7 +8,7 @@ the end. Nothing here asks the operator.
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +34,9 @@ GRACE = {"terminationGracePeriodSeconds": 1}
 
 PATIENCE = 180.0
 """Seconds in which something must happen, once nothing goes wrong any more."""
+
+TROUBLE = frozenset({0, 404, 429, *range(500, 600)})
+"""Answers' codes while servers are struck: a CRD may be away, too."""
 
 FINISHED = frozenset({"Finished"})
 ENDED_EARLY = frozenset({"Finished", "Killed"})
@@ -272,7 +275,7 @@ class Crowd:
         """Evict a pod, or have its program fail; one that has had neither before."""
         runs = self._place.view.of(name).runs.values()
         firsts = [run.pods[1] for run in runs if run.current == 1 and 1 in run.pods]
-        pods = [pod for pod in firsts if pod.get("status", {}).get("phase") == "Running"]
+        pods = [pod for pod in firsts if runs_now(pod)]
         if not pods:
             return
         pod = self._chance.choice(pods)
@@ -331,16 +334,27 @@ async def at_work(
         yield crowd, slots
 
 
-async def insist(give: Callable[[], Awaitable[object]], within: float = 120) -> None:
-    """Give a command until the API server takes it."""
+async def insist(
+    give: Callable[[], Awaitable[object]],
+    *,
+    despite: Container[int] = TROUBLE,
+    within: float = 120.0,
+) -> None:
+    """Give a command until the API server takes it.
+
+    Args:
+        give: gives it.
+        despite: codes of answers after which it is given again.
+        within: so many seconds.
+    """
     async with asyncio.timeout(within):
         while True:
             try:
                 await give()
             except ApiError as error:
-                if 400 <= error.code < 500 and error.code not in (404, 429):
+                if error.code not in despite:
                     raise
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.1)
             else:
                 return
 

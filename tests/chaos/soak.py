@@ -310,20 +310,19 @@ class Soak:
         if pid is None or not told:
             return
         with suppress(OSError):  # it has just ended
-            taken = taken_by(pid)
-            self.samples.append(
-                Sample(
-                    at=round(time.monotonic() - self.began, 1),
-                    pid=pid,
-                    **taken,
-                    tasks=int(told["sweep_operator_tasks"]),
-                    watches=int(told.get("sweep_operator_watches_total", 0)),
-                    lists=int(told.get("sweep_operator_watch_lists_total", 0)),
-                    garbage=int(told["python_gc_objects_collected_total"]),
-                    sweeps=sum(not plan.gone for plan in self.plans.values()),
-                    calm=self.calm,
-                )
+            sample = Sample(
+                at=round(time.monotonic() - self.began, 1),
+                pid=pid,
+                **taken_by(pid),
+                tasks=int(told["sweep_operator_tasks"]),
+                watches=int(told.get("sweep_operator_watches_total", 0)),
+                lists=int(told.get("sweep_operator_watch_lists_total", 0)),
+                garbage=int(told["python_gc_objects_collected_total"]),
+                sweeps=sum(not plan.gone for plan in self.plans.values()),
+                calm=self.calm,
             )
+            self.samples.append(sample)
+            print(json.dumps(asdict(sample)), flush=True)  # an hour is long to wait for a word
 
     def _parallelism(self, name: str) -> int:
         plan = self.plans.get(name)

@@ -3,13 +3,13 @@
 import asyncio
 import copy
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from tests.chaos.conftest import Tell
-from tests.chaos.crowd import ONE_OF_EACH, Crowd, Plan, at_work, runs_now, settled
+from tests.chaos.crowd import ONE_OF_EACH, Crowd, Plan, at_work, insist, runs_now, settled
 from tests.chaos.lag import late_by
 from tests.chaos.report import Finding, Row, Wrong
 from tests.chaos.slots import Slots
@@ -48,7 +48,8 @@ class TestTheSweepItself:
                     old = await place.view.until("s", so_many(1))
                     assert old.sweep is not None
                     await place.hands.delete(old.sweep)
-                    await again(lambda: place.hands.apply(quick()))
+                    # Its name may be taken for a moment.
+                    await insist(lambda: place.hands.apply(quick()), despite={409}, within=20)
                     new = await place.view.until("s", is_another_than(old), within=30)
                     assert not uids(new) & uids(old)
                 crowd = Crowd(place, [CALM._replace(runs=12)])
@@ -286,20 +287,6 @@ def with_journal(row: Row, operator: Operator) -> Row:
     """With what the operator's own requests say of how many Jobs it had at once."""
     over = over_parallelism(operator.journal.entries)
     return row._replace(findings=[*row.findings, *(Finding(Wrong.OVER, each) for each in over)])
-
-
-async def again(give: Callable[[], Awaitable[object]], within: float = 20) -> None:
-    """Give a command until the API server takes it: the name may be taken for a moment."""
-    async with asyncio.timeout(within):
-        while True:
-            try:
-                await give()
-            except ApiError as error:
-                if error.code != 409:
-                    raise
-                await asyncio.sleep(0.05)
-            else:
-                return
 
 
 async def write(place: Place, thing: Json, status: Any) -> bool:
