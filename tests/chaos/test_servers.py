@@ -27,8 +27,9 @@ DOWN = 3.0
 """Seconds that a killed server stays dead."""
 FULL = 20.0
 """Seconds that etcd takes no writes: longer than the Lease's duration."""
-AGAIN = 60.0
-"""Seconds within which one more run has ended once the servers are well."""
+AGAIN = 120.0
+"""Seconds within which one more run has ended once the servers are well: the Job controller comes
+back only after up to a minute."""
 
 
 @pytest.fixture

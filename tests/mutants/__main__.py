@@ -25,7 +25,10 @@ BEGIN, END = "<!-- mutants -->\n", "<!-- end of mutants -->\n"
 
 MODEL = ("-m", "tests.model", "--small")
 SIMULATION = ("-m", "tests.simulation", "--seeds=4000", "--as-found")
-TESTS = ("-m", "pytest", "-qx", "-p", "no:cacheprovider", "-m", "not slow")
+TESTS = (
+    *("-m", "pytest", "-qx", "-p", "no:cacheprovider", "-m", "not slow"),
+    *("tests/unit", "--ignore=tests/unit/dev"),  # where it is held that patches fit
+)
 NOT_FOUND = "-"
 
 
@@ -94,7 +97,7 @@ def look_for(mutant: Mutant) -> Found:
         simulation = _rule(_run(folder, *SIMULATION))
         test = NOT_FOUND
         if model == simulation == NOT_FOUND:
-            said = _run(folder, *TESTS, "tests/unit")
+            said = _run(folder, *TESTS)
             test = next(iter(re.findall(r"^FAILED \S+::(\w+)", said, re.MULTILINE)), NOT_FOUND)
     return Found(mutant, model, simulation, test)
 
